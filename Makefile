@@ -1,0 +1,42 @@
+# `make demo` and `make test` work with pixi, with uv, or with nothing but python3: uv then goes into .tools/.
+export UV_COMPILE_BYTECODE := 1
+
+ifneq ($(shell command -v pixi),)
+  TOOL := pixi
+  RUN := pixi run
+else ifneq ($(shell command -v uv),)
+  TOOL := uv
+  RUN := uv run
+else
+  TOOL := .tools/bin/uv
+  RUN := $(CURDIR)/.tools/bin/uv run
+endif
+
+ifdef LANDING
+  export LANDING := $(abspath $(LANDING))
+endif
+
+.PHONY: demo test lint template
+
+demo: $(filter .tools/%,$(TOOL))  ## Stamp build/sales, build it, show its tables (LANDING=<folder>: on that data)
+	rm -rf build/sales
+	$(RUN) copier copy --quiet --defaults --vcs-ref HEAD --data-file tests/answers/minimal.yml "$(CURDIR)" build/sales
+	git -C build/sales init --quiet
+	cd build/sales && $(RUN) poe build
+	@echo "To see the graph in the browser: cd build/sales && $(RUN) poe start"
+
+test: lint  ## Lint and run all tests; PYTEST="-k update" for some
+	$(RUN) pytest $(PYTEST)
+
+lint: $(filter .tools/%,$(TOOL))
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+template: $(filter .tools/%,$(TOOL))  ## Write what the template derives from itself
+	$(RUN) python -m tools.reserved_names
+	$(RUN) python -m tools.sample
+	$(RUN) python -m tools.template
+
+.tools/bin/uv:
+	python3 -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv

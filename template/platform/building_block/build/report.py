@@ -1,0 +1,113 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""What a build did, asset by asset, and the table that shows it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import dagster as dg
+from rich.table import Table
+
+from building_block.messages import Code, Problem
+from building_block.warehouse import Warehouse
+
+
+@dataclass
+class Outcome:
+    """What a build did to one asset."""
+
+    partitions: int = 0
+    seconds: float = 0.0
+    checks_passed: int = 0
+    checks_failed: int = 0
+    failed: bool = False
+
+
+@dataclass
+class Report:
+    """What a build did; the assets stand in the order in which they were built."""
+
+    outcomes: dict[dg.AssetKey, Outcome] = field(default_factory=dict)
+    blocked: list[dg.AssetKey] = field(default_factory=list)
+    """Left as they were, because something upstream failed."""
+    messages: list[str] = field(default_factory=list)
+
+    def add(self, assets: Iterable[dg.AssetKey], result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
+        """Add what one run over ``assets`` did and return the assets that it failed to build."""
+        failed = set() if result.success else set(assets)
+        for event in result.all_events:
+            if event.is_step_materialization:
+                failed.discard(event.asset_key)
+                outcome = self._of(event.asset_key)
+                outcome.partitions += event.partition is not None
+                outcome.seconds += _seconds(event, result)
+            elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+                evaluation = event.asset_check_evaluation_data
+                outcome = self._of(evaluation.asset_key)
+                outcome.checks_passed += evaluation.passed
+                if not evaluation.passed:
+                    outcome.checks_failed += 1
+                    if evaluation.blocking or evaluation.severity == dg.AssetCheckSeverity.ERROR:
+                        failed.add(evaluation.asset_key)
+            elif event.is_step_failure:
+                self.messages += _messages(event)
+        for asset in failed:
+            self._of(asset).failed = True
+        return failed
+
+    def table(self, warehouse: Warehouse) -> Table:
+        """Return a table of assets, partitions, rows as they are now, seconds and checks."""
+        rows = warehouse.row_counts()
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("asset")
+        for column in ("partitions", "rows", "seconds", "checks"):
+            table.add_column(column, justify="right")
+        for asset, outcome in self.outcomes.items():
+            layer, name = asset.path[-2:]
+            count = rows.get(f"{layer}.{name}")
+            table.add_row(
+                f"{layer}/{name}",
+                str(outcome.partitions or ""),
+                "" if count is None else f"{count:,}",
+                f"{outcome.seconds:.1f}",
+                _checks(outcome),
+                style="red" if outcome.failed else None,
+            )
+        for asset in self.blocked:
+            table.add_row("/".join(asset.path[-2:]), "", "", "", "not built: upstream failed", style="yellow")
+        return table
+
+    def _of(self, asset: dg.AssetKey) -> Outcome:
+        return self.outcomes.setdefault(asset, Outcome())
+
+
+def _seconds(event: dg.DagsterEvent, result: dg.ExecuteInProcessResult) -> float:
+    """Return how long an asset took: what dbt measured, else what Dagster measured of its step."""
+    metadata = event.step_materialization_data.materialization.metadata
+    if "Execution Duration" in metadata:
+        return float(metadata["Execution Duration"].value)
+    steps = (other for other in result.all_events if other.is_step_success and other.step_key == event.step_key)
+    return sum(step.step_success_data.duration_ms / 1000 for step in steps)
+
+
+def _checks(outcome: Outcome) -> str:
+    if outcome.failed and not outcome.checks_failed:
+        return "failed"
+    passed = f"{outcome.checks_passed} passed" if outcome.checks_passed else ""
+    failed = f"{outcome.checks_failed} failed" if outcome.checks_failed else ""
+    return ", ".join(filter(None, (passed, failed)))
+
+
+def _messages(event: dg.DagsterEvent) -> Iterator[str]:
+    """Yield what a failed step has to say: our own messages as they are, anything else with the line that raised it."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None and error.cls_name != "ProblemError":
+        error = error.cause
+    if error is None:
+        return
+    what = error.message.strip().partition(": ")[2] or error.message.strip()
+    if error.cls_name == "ProblemError":
+        yield from what.splitlines()
+    else:
+        frame = error.stack[-1].strip().splitlines()[0] if error.stack else event.step_key
+        where = frame.replace('File "', "").replace('", line ', ":").partition(",")[0]
+        yield str(Problem(Code.BUILD_FAILED, where, f"{error.cls_name}: {what}", "put that line right and build again"))

@@ -1,0 +1,92 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Runs a plan's steps in this process and tells how each went."""
+
+import contextlib
+import io
+import uuid
+from collections.abc import Sequence
+
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from building_block.build.plan import Plan, Step, chosen_assets
+from building_block.build.records import Records
+from building_block.build.report import Report
+from building_block.ingest.load import load_specs
+from building_block.project import Project
+from building_block.warehouse import Warehouse
+
+_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_COLUMNS = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def build(project: Project, selection: Sequence[str], console: Console) -> Report:
+    """Materialise what is missing or out of date, or just what ``selection`` names, with a progress bar on ``console``.
+
+    A day whose file is broken costs that day: the other days are built, and nothing downstream of the table is.
+
+    Raises:
+        ProblemError: the project cannot be loaded, or a word of the selection names nothing.
+    """
+    from building_block.definitions import defs as load  # loading means reading the whole project: not at import
+
+    defs = load()
+    specs = list(defs.resolve_all_asset_specs())
+    ingest = {dg.AssetKey([project.domain.slug, "raw", s.table]): s for s in load_specs(project.ingest, project.root)}
+    report = Report()
+    with dg.DagsterInstance.get() as instance, Progress(*_COLUMNS, console=console, transient=True) as progress:
+        records = Records(instance, Warehouse(project.warehouse))
+        executable = defs.resolve_asset_graph().executable_asset_keys
+        plan = Plan(project.root, specs, ingest, records, executable, chosen_assets(defs, selection))
+        runner = _Runner(defs.resolve_implicit_global_asset_job_def(), instance, progress)
+        for step in plan.steps():
+            result = runner.run(step)
+            if result.success or len(step.partitions) < 2:
+                failed = report.add(step.assets, result)
+            else:
+                # Day by day, so that one broken file keeps no other day out.
+                days = (Step(step.assets, (day,)) for day in step.partitions)
+                failed = set().union(*(report.add(day.assets, runner.run(day)) for day in days))
+            plan.done(step, failed)
+        report.blocked = plan.blocked
+    return report
+
+
+class _Runner:
+    """Runs steps one after another and moves the progress bar."""
+
+    def __init__(self, job: dg.JobDefinition, instance: dg.DagsterInstance, progress: Progress) -> None:
+        self._job = job
+        self._instance = instance
+        self._progress = progress
+        self._bar = progress.add_task("loaded", total=0)
+
+    def run(self, step: Step) -> dg.ExecuteInProcessResult:
+        run_id = str(uuid.uuid4())
+        self._progress.update(self._bar, total=self._total + (len(step.partitions) or len(step.assets)))
+        self._instance.add_event_listener(run_id, self._advance)
+        one = len(step.partitions) == 1
+        tags = {_FIRST: step.partitions[0], _LAST: step.partitions[-1]} if len(step.partitions) > 1 else None
+        # dbt's own lines would break the bar; Dagster keeps them with the run.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return self._job.execute_in_process(
+                asset_selection=list(step.assets),
+                instance=self._instance,
+                run_id=run_id,
+                run_config=_QUIET,
+                raise_on_error=False,
+                partition_key=step.partitions[0] if one else None,
+                tags=tags,
+            )
+
+    @property
+    def _total(self) -> float:
+        return self._progress.tasks[self._bar].total or 0
+
+    def _advance(self, entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is not None and event.is_step_materialization:
+            name = "/".join(filter(None, (*event.asset_key.path[-2:], event.partition)))
+            self._progress.update(self._bar, advance=1, description=name)

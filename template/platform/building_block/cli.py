@@ -1,0 +1,85 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""The commands behind the tasks of ``poe_tasks.toml``."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from building_block.messages import ProblemError
+from building_block.project import Project
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def start(options: Annotated[list[str] | None, typer.Argument(help="Options of `dg dev`, after --.")] = None) -> None:
+    """Show the graph in the browser, once all definitions load."""
+    project = _entered()
+    _generate(project)
+    from building_block.definitions import defs
+
+    defs()
+    os.chdir(project.root)
+    os.execvp("dg", ["dg", "dev", *(options or [])])  # noqa: S606, S607 - the environment's own dg
+
+
+@app.command()
+def build(selection: Annotated[list[str] | None, typer.Argument(help="Assets, layers; with + upstream.")] = None) -> None:
+    """Build what is missing or out of date; with a selection, build just that."""
+    from building_block.build.run import build as run
+    from building_block.warehouse import Warehouse
+
+    project = _entered()
+    _generate(project)
+    console = Console()
+    report = run(project, selection or [], console)
+    if not report.outcomes and not report.messages:
+        console.print("Everything is up to date.")
+        return
+    console.print(report.table(Warehouse(project.warehouse)))
+    _end(report.messages)
+
+
+@app.command()
+def check() -> None:
+    """Check the platform's and the derived files, and that all definitions load."""
+    from building_block.check import check as run
+
+    _end([str(problem) for problem in run(_entered(), Console())])
+
+
+@app.command()
+def generate() -> None:
+    """Write the derived files that are out of date."""
+    _generate(Project.here())
+
+
+def main() -> None:
+    """Run a command; a user's mistake ends in its messages and exit code 1, never in a traceback."""
+    try:
+        app()
+    except ProblemError as error:
+        _end([str(problem) for problem in error.problems])
+
+
+def _entered() -> Project:
+    project = Project.here()
+    project.enter()
+    return project
+
+
+def _generate(project: Project) -> None:
+    from building_block import generate as generator
+
+    for path in generator.write(project):
+        Console().print(f"generated {path}")
+
+
+def _end(messages: list[str]) -> None:
+    for message in messages:
+        print(message, file=sys.stderr)
+    if messages:
+        raise SystemExit(1)

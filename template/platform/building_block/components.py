@@ -1,0 +1,7 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""The components that ``dg`` lists for a domain."""
+
+from building_block.dbt.component import DbtModels
+from building_block.ingest.component import IngestFolder
+
+__all__ = ["DbtModels", "IngestFolder"]

@@ -1,0 +1,43 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Everything that a domain's code location holds; ``dg.toml`` points here, so a unit has no wiring to keep."""
+
+import dagster as dg
+
+from building_block.components import DbtModels, IngestFolder
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import Project
+from building_block.warehouse import WarehouseIOManager
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return ingest, dbt and the domain's own definitions with the warehouse as their IO manager.
+
+    Raises:
+        ProblemError: a file of the domain is wrong; nothing is loaded.
+    """
+    project = Project.here()
+    project.enter()
+    merged = dg.Definitions.merge(
+        dg.build_defs_for_component(IngestFolder()),
+        dg.build_defs_for_component(DbtModels()),
+        dg.load_from_defs_folder(path_within_project=project.root),
+        dg.Definitions(resources={"io_manager": WarehouseIOManager(path=str(project.warehouse))}),
+    )
+    ProblemError.raise_any(_misnamed(merged, project))
+    return merged
+
+
+def _misnamed(defs: dg.Definitions, project: Project) -> list[Problem]:
+    """Return a problem for each asset whose key is not domain, layer, name."""
+    slug = project.domain.slug
+    return [
+        Problem(
+            Code.ASSET_KEY,
+            f"src/{slug}/defs",
+            f"the asset key {key.to_user_string()} is not {slug}/<layer>/<name>",
+            f'write @dg.asset(key_prefix=["{slug}", "<layer>"], group_name="<layer>")',
+        )
+        for key in sorted(spec.key for spec in defs.resolve_all_asset_specs())
+        if key.path[0] != slug or len(key.path) != 3
+    ]

@@ -1,0 +1,159 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Derived files: each is written from the platform's half and the domain's half, and from nothing else."""
+
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from building_block.ingest.load import load_specs
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import LAYERS, Project
+
+OF_SETTINGS = {
+    ".github/CODEOWNERS": "CODEOWNERS",
+    ".pre-commit-config.yaml": "pre-commit-config.yaml",
+    ".yamllint": "yamllint.yaml",
+    "dbt/dbt_project.yml": "dbt_project.yml",
+    "dbt/profiles.yml": "profiles.yml",
+    "pixi.toml": "pixi.toml",
+}
+"""Derived file → name of its two halves, in ``platform/settings/`` and in ``settings/``."""
+
+RAW_SOURCES = "dbt/generated/raw.yml"
+
+
+def derived(project: Project) -> dict[str, str]:
+    """Return the text of every derived file by its path, lock files apart: their own tools write those.
+
+    Raises:
+        ProblemError: a domain's half cannot be read or sets what the platform has locked.
+    """
+    files = {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
+    return files | {RAW_SOURCES: _raw_sources(project)}
+
+
+def stale(project: Project) -> Iterator[Problem]:
+    """Yield a problem for each derived file that differs from what ``poe generate`` would write."""
+    for path, text in derived(project).items():
+        file = project.root / path
+        now = file.read_text(encoding="utf-8") if file.is_file() else ""
+        if now != text:
+            line = _first_difference(now, text)
+            yield Problem(Code.DERIVED_STALE, f"{path}:{line}", "differs from what derives it", "write `poe generate`")
+
+
+def write(project: Project) -> list[str]:
+    """Write the derived files that are stale and return their paths."""
+    written = []
+    for path, text in derived(project).items():
+        file = project.root / path
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8", newline="\n")
+            written.append(path)
+    return written
+
+
+def _joined(project: Project, name: str) -> str:
+    """Join the two halves: YAML by keys, text as text. Without a domain's half the platform's stays letter by letter."""
+    header = f"# derived from platform/settings/{name} and settings/{name} by `poe generate`: edit the latter\n"
+    slug = project.domain.slug
+    # A distribution's name is written with hyphens, every other name of the domain with underscores.
+    domain_name = slug.replace("_", "-") if name == "pixi.toml" else slug
+    platform = (project.platform_settings / name).read_text(encoding="utf-8").replace("<domain>", domain_name)
+    file = project.settings / name
+    if not file.is_file():
+        return header + platform
+    domain = file.read_text(encoding="utf-8")
+    where = project.relative(file)
+    match file.suffix:
+        case ".toml":
+            return header + _joined_toml(platform, domain, where)
+        case ".yml" | ".yaml":
+            return header + _joined_yaml(platform, domain, where, _locked(name, slug))
+        case _:
+            return header + platform.replace(f"# <settings/{name}>\n", domain.rstrip("\n") + "\n")
+
+
+def _joined_toml(platform: str, domain: str, where: str) -> str:
+    text = f"{platform}\n# from {where}\n{domain}"
+    try:
+        tomllib.loads(domain)
+    except tomllib.TOMLDecodeError as error:
+        raise ProblemError(Problem(Code.SETTING_SYNTAX, where, f"not TOML: {error}", "write valid TOML")) from None
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        taken = ", ".join(f"[{table}]" for table in tomllib.loads(platform))
+        what = f"opens a table that the platform's half has ({taken})"
+        write = "write another table, for example [dependencies] or [feature.<name>.dependencies]"
+        raise ProblemError(Problem(Code.SETTING_LOCKED, where, what, write)) from None
+    return text
+
+
+def _joined_yaml(platform: str, domain: str, where: str, locked: set[tuple[str, ...]]) -> str:
+    try:
+        half = yaml.safe_load(domain) or {}
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = Problem(Code.SETTING_SYNTAX, f"{where}:{line}", f"not YAML: {error.problem}", "write valid YAML")
+        raise ProblemError(problem) from None
+    if not isinstance(half, dict):
+        raise ProblemError(Problem(Code.SETTING_SYNTAX, where, "not a mapping of keys", "write `key: value` lines"))
+    ProblemError.raise_any(
+        Problem(Code.SETTING_LOCKED, where, "the platform decides this key", "remove it", path=".".join(key))
+        for key in sorted(locked)
+        if _has(half, key)
+    )
+    return yaml.safe_dump(_merged(yaml.safe_load(platform), half), sort_keys=False, width=120, allow_unicode=True)
+
+
+def _merged(platform: Any, domain: Any) -> Any:
+    """Merge mappings key by key and append lists; elsewhere the domain's value wins."""
+    match platform, domain:
+        case dict(), dict():
+            return platform | {key: _merged(platform[key], domain[key]) if key in platform else domain[key] for key in domain}
+        case list(), list():
+            return [*platform, *domain]
+        case _:
+            return domain
+
+
+def _locked(name: str, slug: str) -> set[tuple[str, ...]]:
+    """Return the keys that make layers, names and contracts what the platform promises to other domains."""
+    if name != "dbt_project.yml":
+        return set()
+    schemas = {("models", slug, layer, "+schema") for layer in LAYERS}
+    published = {("models", slug, "published", key) for key in ("+access", "+contract")}
+    return {("name",), ("profile",), ("models", "+schema")} | schemas | published
+
+
+def _has(mapping: dict[str, Any], key: tuple[str, ...]) -> bool:
+    for part in key:
+        if not isinstance(mapping, dict) or part not in mapping:
+            return False
+        mapping = mapping[part]
+    return True
+
+
+def _raw_sources(project: Project) -> str:
+    """Return the dbt sources of the raw layer, so that a new source is one YAML file and no more."""
+    tables = []
+    for spec in load_specs(project.ingest, project.root):
+        columns = [
+            {"name": column.name, "data_type": column.type}
+            | ({"description": column.description} if column.description else {})
+            for column in spec.columns
+        ]
+        tables.append({"name": spec.table, "description": spec.description, "columns": columns})
+    source = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
+    header = "# derived from ingest/*.yaml by `poe generate`: edit those\n"
+    return header + yaml.safe_dump(source, sort_keys=False, width=120, allow_unicode=True)
+
+
+def _first_difference(now: str, text: str) -> int:
+    """Return the first line, from 1, that differs."""
+    pairs = zip(now.splitlines(), text.splitlines(), strict=False)
+    return next((number for number, (left, right) in enumerate(pairs, start=1) if left != right), 1)

@@ -1,0 +1,79 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""An ingest file as a Dagster asset."""
+
+import hashlib
+from collections.abc import Iterator
+
+import dagster as dg
+import pyarrow as pa
+
+from building_block.ingest.spec import IngestSpec
+from building_block.project import Project
+
+FINGERPRINT = "fingerprint"
+"""Metadata of a materialised partition: identity of the data it was read from, so that replaced data is read again."""
+
+
+def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
+    """Return the asset ``<domain>/raw/<table>`` that reads what the file declares."""
+    domain = project.domain
+
+    @dg.asset(
+        key=[domain.slug, "raw", spec.table],
+        group_name="raw",
+        description=spec.description,
+        owners=[spec.owner or domain.owner_email, f"team:{domain.owner_team}"],
+        tags={"classification": spec.classification},
+        kinds={spec.source.kind},
+        code_version=_code_version(spec),
+        metadata={
+            "dagster/column_schema": _column_schema(spec),
+            # The declared columns are the policy: a column that the YAML gains is added to the table.
+            "on_schema_change": "append_new_columns",
+        },
+        partitions_def=spec.partitions and spec.partitions.definition(),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule),
+        freshness_policy=spec.freshness and dg.FreshnessPolicy.time_window(fail_window=spec.freshness),
+        # A day without trade has no file: the run then ends well and materialises nothing.
+        output_required=False,
+    )
+    def ingest(context: dg.AssetExecutionContext) -> Iterator[dg.Output]:
+        keys = context.partition_keys if context.has_partition_key or context.has_partition_key_range else [None]
+        found = {key: spec.source.fingerprint(project.root, key) for key in keys}
+        if present := [key for key in keys if found[key] or spec.source.when_missing == "fail"]:
+            for key in present:
+                context.add_asset_metadata({FINGERPRINT: found[key]}, partition_key=key)
+            yield dg.Output(_chained(project, spec, present))
+        else:
+            context.log.info("Nothing has landed for %s.", ", ".join(filter(None, keys)))
+
+    return ingest
+
+
+def _chained(project: Project, spec: IngestSpec, keys: list[str | None]) -> pa.RecordBatchReader:
+    """Return one stream over the data of all keys, opened one after another."""
+    first = spec.source.read(project.root, keys[0], spec)
+    def batches():
+        yield from first
+    return first
+
+
+def _code_version(spec: IngestSpec) -> str:
+    """Return a hash of what decides the table's content, so that a new description reads nothing again."""
+    content = spec.model_dump_json(include={"source", "columns", "undeclared_columns", "missing_columns"})
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _column_schema(spec: IngestSpec) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                type=column.type,
+                description=column.description,
+                tags={"classification": column.classification or spec.classification},
+            )
+            for column in spec.columns
+        ]
+    )

@@ -1,0 +1,142 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""The kind ``file``: one file a partition in a folder, whatever its format."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import duckdb
+import pyarrow as pa
+from pydantic import AfterValidator, Field
+
+from building_block.ingest.landed import Landed, typed_batches
+from building_block.ingest.source import Source
+from building_block.ingest.strict import wrong
+from building_block.ingest.variables import expand, is_well_formed
+from building_block.messages import Code, Problem, ProblemError
+
+if TYPE_CHECKING:
+    from building_block.ingest.spec import IngestSpec
+
+PLACEHOLDER = "{partition_key}"
+
+
+def _variables_closed(folder: str) -> str:
+    if not is_well_formed(folder):
+        raise wrong(f"`{folder}` has a variable that is not closed", "write `${VAR}` or `${VAR:-default}`")
+    return folder
+
+
+def _inside_folder(pattern: str) -> str:
+    path = PurePosixPath(pattern)
+    if path.is_absolute() or ".." in path.parts or "\\" in pattern or ":" in path.parts[0]:
+        raise wrong(f"`{pattern}` leads out of the folder", "write a path below `folder`, with /")
+    if any(sign in pattern.replace(PLACEHOLDER, "") for sign in "*?[]{}"):
+        raise wrong(f"`{pattern}` has one of * ? [ ] {{ }}", f"write the file's name with {PLACEHOLDER} only")
+    return pattern
+
+
+class FileSource(Source):
+    """A file, or one file a partition, in a folder of the project or of a mounted disk."""
+
+    kind: Literal["file"] = Field(examples=["file"])
+    folder: Annotated[str, AfterValidator(_variables_closed)] = Field(
+        min_length=1,
+        description="relative to the project's root; ${VAR} and ${VAR:-default} as in a shell",
+        examples=["${LANDING:-sample}"],
+    )
+    pattern: Annotated[str, AfterValidator(_inside_folder)] = Field(
+        min_length=1, description=f"the file below the folder; {PLACEHOLDER} once when partitioned", examples=["x.csv"]
+    )
+    when_missing: Literal["skip", "fail"] = Field(description="skip: a day without trade", examples=["fail"])
+
+    @abstractmethod
+    def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> Landed:
+        """Open ``path``; ``scratch`` is a folder that lives as long as the reading."""
+
+    def check(self, partitioned: bool) -> None:
+        """Raise when the pattern does not name exactly one file a partition, or one file."""
+        if partitioned and self.pattern.count(PLACEHOLDER) != 1:
+            what = f"`{self.pattern}` must contain {PLACEHOLDER} exactly once, since the table has `partitions`"
+            raise wrong(what, f'write `pattern: "{PLACEHOLDER}.csv"`', "source", "pattern")
+        if not partitioned and PLACEHOLDER in self.pattern:
+            what = f"`{self.pattern}` contains {PLACEHOLDER}, but the table has no `partitions`"
+            raise wrong(what, "write `partitions`, or the name of one file", "source", "pattern")
+
+    def partitions_available(self, root: Path, spec: IngestSpec) -> set[str]:
+        """Return the keys that have a file; names whose key is not a valid partition are ignored."""
+        folder = self._folder(root)
+        if not spec.partitions:
+            return set()
+        before, after = self.pattern.split(PLACEHOLDER)
+        names = (path.relative_to(folder).as_posix() for path in folder.glob(f"{before}*{after}"))
+        keys = (name[len(before) : len(name) - len(after)] for name in names)
+        return {key for key in keys if spec.partitions.has(key)}
+
+    def fingerprint(self, root: Path, key: str | None) -> str | None:
+        """Return a short hash of the file's name, size and time of change."""
+        name = self._name(key)
+        try:
+            stat = (self._folder(root) / name).stat()
+        except FileNotFoundError:
+            return None
+        return hashlib.sha256(f"{name}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+
+    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader | None:
+        """Stream the file. What can be known without reading all rows raises here, the rest while iterating."""
+        folder, name = self._folder(root), self._name(key)
+        path = folder / name
+        shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+        if not path.is_file():
+            if self.when_missing == "skip":
+                return None
+            write = "land the file, or write `when_missing: skip` if a day may have none"
+            raise ProblemError(Problem(Code.LANDING_FILE_MISSING, shown, "the file does not exist", write))
+        if not path.stat().st_size:
+            raise ProblemError(empty(shown))
+        origin = {"_source_file": name} | ({"_partition_key": key} if key is not None else {})
+        with ExitStack() as opening:
+            scratch = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="ingest-")))
+            con = opening.enter_context(duckdb.connect())
+            con.execute("SET TimeZone = 'UTC'")  # a Parquet timestamp with a zone shall not depend on the machine's
+            batches = typed_batches(self.open(con, path, shown, scratch), spec, origin)
+            return pa.RecordBatchReader.from_batches(spec.arrow_schema, _closing(opening.pop_all(), batches))
+
+    def _folder(self, root: Path) -> Path:
+        place = f"folder {self.folder}"
+        try:
+            folder = root / expand(self.folder)
+        except KeyError as variable:
+            write = f"set it, or write `${{{variable.args[0]}:-default}}`"
+            what = f"the environment variable {variable.args[0]} is not set"
+            raise ProblemError(Problem(Code.LANDING_FOLDER, place, what, write)) from None
+        if not folder.is_dir():
+            what = f"`{expand(self.folder)}` is not a folder"
+            write = "create it, or correct `folder` or the variable in it"
+            raise ProblemError(Problem(Code.LANDING_FOLDER, place, what, write))
+        return folder
+
+    def _name(self, key: str | None) -> str:
+        return self.pattern if key is None else self.pattern.replace(PLACEHOLDER, key)
+
+
+def empty(shown: str) -> Problem:
+    """Return the problem of a file that has no content, which a reader would take for no rows."""
+    write = "land it again; a day without rows is no file, or a file with its header line only"
+    return Problem(Code.LANDING_FILE_EMPTY, shown, "the file is empty", write)
+
+
+def broken(shown: str, what: str) -> Problem:
+    """Return the problem of a file that is cut off, or is not of its declared format."""
+    return Problem(Code.LANDING_FILE_BROKEN, shown, what, "land it again, or correct `format`")
+
+
+def _closing(opened: ExitStack, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    with opened:
+        yield from batches

@@ -1,0 +1,166 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""A landed file opened on a DuckDB connection, and the streaming of its rows in the declared types."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from building_block.ingest.exact import exact_cast, misfit
+from building_block.messages import Code, Problem, ProblemError
+
+if TYPE_CHECKING:
+    from building_block.ingest.column import Column
+    from building_block.ingest.spec import IngestSpec
+
+BATCH_ROWS = 122_880  # one row group of DuckDB
+NAMED = 5
+
+
+class LandedColumn(NamedTuple):
+    """A column as the file has it: its name there, SQL that reads it, its DuckDB type."""
+
+    name: str
+    sql: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Landed(ABC):
+    """What each format of file tells about one file, so that one reader serves all formats."""
+
+    con: duckdb.DuckDBPyConnection
+    shown: str
+    """The file as messages name it."""
+    relation: str
+    """SQL of the rows, in the file's order; ``row_number`` counts them."""
+    columns: list[LandedColumn]
+
+    row_number = "row_number() OVER ()"
+    header = ""
+    """What follows the file's name where its columns stand, as ``:1``."""
+
+    @abstractmethod
+    def damage(self) -> list[Problem]:
+        """Find what in the file's structure DuckDB cannot read; slow, asked only after it failed."""
+
+    @abstractmethod
+    def places(self, rows: list[int]) -> list[tuple[str, str]]:
+        """Return ``Problem.where`` and the begin of ``Problem.path`` of each of the ascending row numbers."""
+
+
+def literal(text: str) -> str:
+    """Return ``text`` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return ``name`` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def first_few(problems: Iterable[Problem], shown: str) -> list[Problem]:
+    """Return the first problems and, when there are more, one that counts them all."""
+    ordered = iter(problems)
+    found = list(islice(ordered, NAMED))
+    return found + _total(found, shown, len(found) + sum(1 for _ in ordered))
+
+
+def _total(found: list[Problem], shown: str, count: int) -> list[Problem]:
+    if count <= len(found):
+        return []
+    what = f"{count} such places in all, the first {len(found)} are named"
+    return [Problem(found[0].code, shown, what, "correct what writes the file, then land it again")]
+
+
+def typed_batches(landed: Landed, spec: IngestSpec, origin: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    """Return an iterator over the rows in ``spec.arrow_schema``; ``origin`` are the values of its last columns.
+
+    Raise ProblemError at once when the columns do not match, and while iterating when a row or a value is wrong.
+    """
+    ProblemError.raise_any(_unmatched(landed, spec))
+    there = {column.name: column for column in landed.columns}
+    selected = [
+        f"{exact_cast(found.sql, found.type, column.sql_type) if found else f'NULL::{column.sql_type}'}"
+        f" AS {identifier(column.name)}"
+        for column in spec.columns
+        for found in [there.get(column.name)]
+    ]
+    selected += [f"{literal(value)} AS {name}" for name, value in origin.items()]
+    return _stream(landed, spec, f"SELECT {', '.join(selected)} FROM {landed.relation}")
+
+
+def _stream(landed: Landed, spec: IngestSpec, query: str) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from landed.con.execute(query).to_arrow_reader(BATCH_ROWS)
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow's stream turns DuckDB's errors into OSError
+        raise ProblemError(*(landed.damage() or _misfits(landed, spec) or [_unexplained(landed, error)])) from error
+
+
+def _unexplained(landed: Landed, error: Exception) -> Problem:
+    what = f"DuckDB cannot read it: {str(error).splitlines()[0]}"
+    write = "land it again; in text, end all lines alike and keep a row below 2 MB"
+    return Problem(Code.LANDING_FILE_BROKEN, landed.shown, what, write)
+
+
+def _unmatched(landed: Landed, spec: IngestSpec) -> Iterator[Problem]:
+    where = landed.shown + landed.header
+    declared = {column.name for column in spec.columns}
+    names = [column.name for column in landed.columns]
+    for name in sorted({name for name in names if name in declared and names.count(name) > 1}):
+        what, write = f"the file has two columns `{name}`", "give one of them another name"
+        yield Problem(Code.LANDING_COLUMN_UNDECLARED, where, what, write, name)
+    for name in dict.fromkeys(names) if spec.undeclared_columns == "fail" else ():
+        if name not in declared:
+            what = f"the file has a column `{name}` that {spec.file} does not declare"
+            entry = f"- {{name: {json.dumps(name, ensure_ascii=False)}, type: string}}"
+            write = f"write `{entry}` under `columns`, or `undeclared_columns: ignore`"
+            yield Problem(Code.LANDING_COLUMN_UNDECLARED, where, what, write, name)
+    missing = [column.name for column in spec.columns if column.name not in names]
+    # A file that has none of the columns is another file, or lost its header line: all NULL would hide that.
+    for name in missing if spec.missing_columns == "fail" or len(missing) == len(declared) else ():
+        what = f"the file lacks the column `{name}` that {spec.file} declares"
+        near = get_close_matches(name.lower(), [other.lower() for other in names if other not in declared], 1)
+        near = [other for other in names if near and other.lower() == near[0]]
+        write = f"write `name: {near[0]}`" if near else "take it out of `columns`, or write `missing_columns: fill_with_null`"
+        yield Problem(Code.LANDING_COLUMN_MISSING, where, what, write, name)
+
+
+def _misfits(landed: Landed, spec: IngestSpec) -> list[Problem]:
+    """Return the first values that do not fit their declared type."""
+    declared = {column.name: column for column in spec.columns}
+    pairs = [(declared[found.name], found) for found in landed.columns if found.name in declared]
+    tests = [(column, found.sql, misfit(found.sql, found.type, column.sql_type)) for column, found in pairs]
+    values = ", ".join(f"CASE WHEN {test} THEN CAST({sql} AS VARCHAR) END" for _, sql, test in tests)
+    query = f"SELECT n, {values} FROM (SELECT {landed.row_number} AS n, * FROM {landed.relation}) WHERE "
+    try:
+        rows = landed.con.execute(query + " OR ".join(test for *_, test in tests))
+        cells = (
+            (row[0], column, value)
+            for row in iter(rows.fetchone, None)
+            for (column, *_), value in zip(tests, row[1:], strict=True)
+            if value is not None
+        )
+        named = list(islice(cells, NAMED))
+        count = len(named) + sum(1 for _ in cells)
+    except duckdb.Error:
+        return []
+    places = dict(zip(rows_ := sorted({n for n, *_ in named}), landed.places(rows_), strict=True))
+    found = [_misfit_problem(*places[n], column, value, spec) for n, column, value in named]
+    return found + _total(found, landed.shown, count)
+
+
+def _misfit_problem(where: str, path: str, column: Column, value: str, spec: IngestSpec) -> Problem:
+    secret = (column.classification or spec.classification) in ("confidential", "restricted")
+    shown = "a value" if secret else f"`{value if len(value) <= 40 else value[:39] + '…'}`"
+    what = f"{shown} is not exactly a {column.type}"
+    write = f"correct the value, or write a wider `type` (`string` takes all) for `{column.name}` in {spec.file}"
+    return Problem(Code.LANDING_TYPE, where, what, write, f"{path} {column.name}".lstrip())

@@ -1,0 +1,38 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""The interface of a kind of source: what a sensor and an asset ask of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from building_block.ingest.strict import Strict
+
+if TYPE_CHECKING:
+    from building_block.ingest.spec import IngestSpec
+
+
+class Source(Strict, ABC):
+    """Where a table's data comes from. ``root`` is the project's root; every method raises ProblemError only."""
+
+    @abstractmethod
+    def check(self, partitioned: bool) -> None:
+        """Raise ``wrong(…)`` when the source does not fit a table that is, or is not, partitioned."""
+
+    @abstractmethod
+    def partitions_available(self, root: Path, spec: IngestSpec) -> set[str]:
+        """Return the valid partition keys that have data now; none for an unpartitioned table."""
+
+    @abstractmethod
+    def fingerprint(self, root: Path, key: str | None) -> str | None:
+        """Return a cheap identity of the data behind ``key``, None when there is none."""
+
+    @abstractmethod
+    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader | None:
+        """Stream the data behind ``key`` in the schema ``spec.arrow_schema``; None when it may be, and is, missing.
+
+        A fault deep in the data raises while the batches are iterated, so write them in one transaction.
+        """

@@ -1,0 +1,85 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""What every message to a person looks like: ``CODE file:line path: what is wrong; what to write instead``."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Stable codes of all messages: 1xx ingest files, 2xx landed data, 3xx warehouse, 4xx ownership, 5xx project."""
+
+    INGEST_YAML = "BB101"
+    INGEST_KEY = "BB102"
+    INGEST_VALUE = "BB103"
+    INGEST_DUPLICATE_TABLE = "BB104"
+    INGEST_DUPLICATE_COLUMN = "BB105"
+
+    LANDING_FOLDER = "BB201"
+    LANDING_FILE_MISSING = "BB202"
+    LANDING_FILE_EMPTY = "BB203"
+    LANDING_FILE_BROKEN = "BB204"
+    LANDING_ENCODING = "BB205"
+    LANDING_ROW = "BB206"
+    LANDING_TYPE = "BB207"
+    LANDING_COLUMN_UNDECLARED = "BB208"
+    LANDING_COLUMN_MISSING = "BB209"
+
+    WAREHOUSE_LOCKED = "BB301"
+    WAREHOUSE_SCHEMA_CHANGED = "BB302"
+    WAREHOUSE_TABLE_MISSING = "BB303"
+    WAREHOUSE_TYPE_UNSUPPORTED = "BB304"
+    WAREHOUSE_KEY = "BB305"
+
+    OWNERSHIP_DRIFT = "BB401"
+    DERIVED_STALE = "BB402"
+    SETTING_LOCKED = "BB403"
+    SETTING_SYNTAX = "BB404"
+
+    PROJECT_NOT_FOUND = "BB501"
+    DBT_PARSE = "BB502"
+    SELECTION_UNKNOWN = "BB503"
+    BUILD_FAILED = "BB504"
+    DBT_MODEL_FAILED = "BB505"
+    DBT_TEST_FAILED = "BB506"
+    ASSET_KEY = "BB507"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, told so that the reader can put it right without asking."""
+
+    code: Code
+    where: str
+    """File relative to the project's root, with ``:line`` where a line is known."""
+    what: str
+    write: str
+    """What to write or do instead."""
+    path: str = ""
+    """Key path in a YAML file, or row and column in a data file."""
+
+    def __str__(self) -> str:
+        """Return the house format of a message."""
+        place = f"{self.where} {self.path}".rstrip()
+        return f"{self.code} {place}: {self.what}; {self.write}"
+
+
+class ProblemError(Exception):
+    """Raised for a user's mistake; commands print its problems and never a traceback."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+    @classmethod
+    def raise_any(cls, problems: Iterable[Problem]) -> None:
+        """Raise one error that carries all ``problems``; return when there is none."""
+        if found := tuple(problems):
+            raise cls(*found)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like ``name``, or all of them when none is like it."""
+    names = sorted(known)
+    return next(iter(difflib.get_close_matches(name, names, n=1)), ", ".join(names))

@@ -1,0 +1,113 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Where a stamped project lies and whose it is: the one place that knows the folders."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from building_block.messages import Code, Problem, ProblemError
+
+LAYERS = ("raw", "staging", "intermediate", "marts", "published")
+"""The folders of data, in the order in which it walks; each is a warehouse schema and a Dagster group of the same name."""
+
+DATA_VARIABLE = "BUILDING_BLOCK_DATA"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Whose project it is, as ``platform/domain.toml`` says."""
+
+    name: str
+    slug: str
+    """Python package, dbt project, first part of every asset key."""
+    description: str
+    repository_url: str
+    organisation: str
+    owner_team: str
+    owner_email: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A stamped project on disk."""
+
+    root: Path
+
+    @classmethod
+    def here(cls) -> "Project":
+        """Return the project whose ``platform/`` folder this package is installed from.
+
+        Raises:
+            ProblemError: the package was copied into an environment instead of installed from its path.
+        """
+        root = Path(__file__).resolve().parents[2]
+        if not (root / "platform" / "domain.toml").is_file():
+            problem = Problem(
+                Code.PROJECT_NOT_FOUND,
+                str(root),
+                "building_block is not installed from a project's folder platform/",
+                "write `uv sync`, or `pip install -e platform -e .`, in the project's folder",
+            )
+            raise ProblemError(problem)
+        return cls(root)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """Whose project it is."""
+        return Domain(**tomllib.loads((self.root / "platform" / "domain.toml").read_text(encoding="utf-8")))
+
+    @property
+    def ingest(self) -> Path:
+        """The folder of ingest files."""
+        return self.root / "ingest"
+
+    @property
+    def dbt(self) -> Path:
+        """The folder of the dbt project."""
+        return self.root / "dbt"
+
+    @property
+    def settings(self) -> Path:
+        """The folder of what the domain sets otherwise than the platform."""
+        return self.root / "settings"
+
+    @property
+    def platform_settings(self) -> Path:
+        """The platform's half of every file that ``settings/`` may change."""
+        return self.root / "platform" / "settings"
+
+    @property
+    def data(self) -> Path:
+        """All state: warehouse and Dagster's records; git-ignored, and deleting it starts over."""
+        return Path(os.environ.get(DATA_VARIABLE, self.root / "data")).absolute()
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file. Its stem never changes: the dbt manifest holds it as the database's name."""
+        return self.data / "warehouse.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where Dagster keeps its records."""
+        return self.data / "dagster"
+
+    def relative(self, path: Path) -> str:
+        """Return a path as messages show it: from the root when it lies inside, with forward slashes."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def enter(self) -> None:
+        """Set what dbt and Dagster read from the environment and create Dagster's home, for this process and its children."""
+        os.environ |= {
+            DATA_VARIABLE: str(self.data),
+            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+        settings = (self.root / "platform" / "dagster.yaml").read_bytes()
+        self.dagster_home.mkdir(parents=True, exist_ok=True)
+        target = self.dagster_home / "dagster.yaml"
+        if not target.is_file() or target.read_bytes() != settings:
+            target.write_bytes(settings)
+

@@ -1,0 +1,1 @@
+"""Python assets of this domain; Dagster finds them here by itself."""

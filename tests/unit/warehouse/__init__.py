@@ -1,0 +1,1 @@
+"""The warehouse: real DuckDB files, real Dagster runs, real other processes."""

@@ -1,0 +1,83 @@
+"""Writes what the template repository derives from itself; ``make template`` runs it, a test demands that it was run.
+
+- the derived files that a fresh project is born with: those that hold no name of the domain
+- template/platform/manifest.sha256.jinja: the sha256 of every platform file
+- template/platform/schemas/ingest.json: the schema of ingest files
+- docs/reference/ownership.md: the table of who owns what
+"""
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+
+import copier
+import yaml
+from building_block import generate
+from building_block.ingest.spec import ingest_schema
+from building_block.project import Project
+
+from tools.ownership import CLASSES, ROOT, TEMPLATE, classes_of, patterns, rendered_path, template_files
+
+NOT_IN_MANIFEST = {
+    ".copier-answers.yml",  # changes with the answers
+    "platform/manifest.sha256",
+}
+MEANING = {
+    "platform": "brings it to the new version",
+    "domain": "never touches it: no edit, no return after deletion, no deletion",
+    "derived": "never touches it; `poe generate` and the lock commands write it",
+}
+
+
+def outputs() -> dict[Path, str]:
+    """Return the text of every file that this module writes."""
+    schema = json.dumps(ingest_schema(), indent=2, ensure_ascii=False) + "\n"
+    files = {TEMPLATE / "platform" / "schemas" / "ingest.json": schema}
+    files |= _born_derived()
+    files[TEMPLATE / "platform" / "manifest.sha256.jinja"] = _manifest(files)
+    files[ROOT / "docs" / "reference" / "ownership.md"] = _ownership_page()
+    return files
+
+
+def _born_derived() -> dict[Path, str]:
+    answers = yaml.safe_load((ROOT / "tests" / "answers" / "minimal.yml").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        copier.run_copy(str(ROOT), folder, data=answers, defaults=True, vcs_ref="HEAD", quiet=True)
+        derived = generate.derived(Project(Path(folder)))
+    named = {path for path in derived if (TEMPLATE / f"{path}.jinja").is_file()}
+    return {TEMPLATE / path: text for path, text in derived.items() if path not in named}
+
+
+def _manifest(written: dict[Path, str]) -> str:
+    lines = []
+    for file in template_files():
+        path = rendered_path(file)
+        if classes_of(path) != ["platform"] or path in NOT_IN_MANIFEST:
+            continue
+        if file.suffix == ".jinja":
+            name = file.relative_to(ROOT).as_posix()
+            digest = f"{{% filter hash('sha256') %}}{{% include '{name}' %}}{{% endfilter %}}"
+        else:
+            content = written[file].encode() if file in written else file.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+        lines.append(f"{digest}  {path}\n")
+    return "".join(lines)
+
+
+def _ownership_page() -> str:
+    rows = [f"| `{path}` | {name} | {MEANING[name]} |" for name in CLASSES for path in patterns()[name]]
+    table = "\n".join(["| path | class | `copier update` |", "|---|---|---|", *rows])
+    return f"""# Who owns which path
+
+Written from the lists in `copier.yml` by `make template`. Every path of a stamped project matches exactly one row; what
+matches none is the domain's, for the template never brings it.
+
+{table}
+"""
+
+
+if __name__ == "__main__":
+    for file, text in outputs().items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
