@@ -8,6 +8,8 @@ import keyword
 import sys
 from pathlib import Path
 
+import duckdb
+
 FILE = Path(__file__).parents[1] / "jinja" / "reserved-names.txt"
 
 LAYERS = {"raw", "staging", "intermediate", "marts", "published", "ml", "reporting"}
@@ -24,11 +26,13 @@ REMOVED_FROM_THE_STANDARD_LIBRARY = {
     *("lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau"),
     *("telnetlib", "uu", "xdrlib"),
 }
+SQL_KEYWORDS = "select keyword_name from duckdb_keywords() where keyword_category = 'reserved'"
 
 
 def reserved_names() -> set[str]:
-    """Return every lower-case name that Python, an installed package or the house has taken."""
-    names = HOUSE | REMOVED_FROM_THE_STANDARD_LIBRARY | {name.lower() for name in keyword.kwlist}
+    """Return every lower-case name that Python, SQL, an installed package or the house has taken."""
+    names = HOUSE | REMOVED_FROM_THE_STANDARD_LIBRARY | {name.lower() for name in [*keyword.kwlist, *keyword.softkwlist]}
+    names |= {name for (name,) in duckdb.sql(SQL_KEYWORDS).fetchall()}
     names |= {name.lower() for name in sys.stdlib_module_names}
     names |= {name.lower() for name in importlib.metadata.packages_distributions()}
     # A domain's distribution takes its name on the environment's list too: `dbt-core` is `dbt_core` there.

@@ -30,7 +30,7 @@ def start(options: Annotated[list[str] | None, typer.Argument(help="Options of `
 def build(selection: Annotated[list[str] | None, typer.Argument(help="Assets, layers; with + upstream.")] = None) -> None:
     """Build what is missing or out of date; with a selection, build just that."""
     from building_block.build.run import build as run
-    from building_block.warehouse import Warehouse
+    from building_block.warehouse.client import Warehouse
 
     project = _entered()
     _generate(project)

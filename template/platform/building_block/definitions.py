@@ -6,7 +6,7 @@ import dagster as dg
 from building_block.components import DbtModels, IngestFolder
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.warehouse import WarehouseIOManager
+from building_block.warehouse.io_manager import WarehouseIOManager
 
 
 @dg.definitions

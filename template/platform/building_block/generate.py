@@ -58,11 +58,12 @@ def write(project: Project) -> list[str]:
 
 def _joined(project: Project, name: str) -> str:
     """Join the two halves: YAML by keys, text as text. Without a domain's half the platform's stays letter by letter."""
-    header = f"# derived from platform/settings/{name} and settings/{name} by `poe generate`: edit the latter\n"
+    header = f"# derived by `poe generate` from platform/settings/ and settings/{name}: edit the latter\n"
     slug = project.domain.slug
     # A distribution's name is written with hyphens, every other name of the domain with underscores.
     domain_name = slug.replace("_", "-") if name == "pixi.toml" else slug
-    platform = (project.platform_settings / name).read_text(encoding="utf-8").replace("<domain>", domain_name)
+    text = (project.platform_settings / name).read_text(encoding="utf-8")
+    platform = text.partition("\n")[2].replace("<domain>", domain_name)  # without the line that says whose it is
     file = project.settings / name
     if not file.is_file():
         return header + platform
@@ -149,7 +150,7 @@ def _raw_sources(project: Project) -> str:
         ]
         tables.append({"name": spec.table, "description": spec.description, "columns": columns})
     source = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
-    header = "# derived from ingest/*.yaml by `poe generate`: edit those\n"
+    header = "# derived by `poe generate` from ingest/*.yaml: edit those\n"
     return header + yaml.safe_dump(source, sort_keys=False, width=120, allow_unicode=True)
 
 

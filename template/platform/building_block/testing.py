@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from building_block.project import DATA_VARIABLE, Project
+from building_block.warehouse.client import Warehouse
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +17,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     """The warehouse after a build of the whole project in a folder of its own, read-only."""
     from rich.console import Console
 
-    from building_block import warehouse as house
     from building_block.build.run import build
 
     with pytest.MonkeyPatch.context() as patch:
@@ -26,5 +26,5 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
         report = build(project, [], Console(file=Path(os.devnull).open("w")))  # noqa: SIM115
         if report.messages:
             pytest.fail("\n".join(report.messages), pytrace=False)
-        with house.Warehouse(project.warehouse).reading() as connection:
+        with Warehouse(project.warehouse).reading() as connection:
             yield connection

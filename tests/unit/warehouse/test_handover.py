@@ -61,9 +61,11 @@ def test_data_without_columns_is_refused(data: Any) -> None:
         (pd.DataFrame({"a": [1, 2]}), ["a"]),
         (pd.DataFrame({"a": [1, 2]}).query("a > 1"), ["a"]),
         (pd.DataFrame({"a": [1, 2]}, index=pd.Index(["x", "y"], name="key")), ["a", "key"]),
+        (pd.DataFrame({"a": [1, 2]}).rename_axis("key"), ["a", "key"]),
+        (pd.DataFrame({"a": [1, 2]}).rename_axis("key").query("a > 1"), ["a", "key"]),
         (pd.DataFrame({"a": [1], "b": [2], "c": [3]}).set_index(["b", "c"]), ["a", "b", "c"]),
     ],
-    ids=["default", "left over from a filter", "named", "named levels"],
+    ids=["default", "left over from a filter", "named", "named range", "named rest", "named levels"],
 )
 def test_a_pandas_index_is_a_column_when_it_has_a_name(frame: pd.DataFrame, columns: list[str]) -> None:
     assert to_reader(frame, "t").schema.names == columns
@@ -162,15 +164,18 @@ class BrokenError(Exception):
 
 @pytest.mark.parametrize("error", [BrokenError("row 3"), KeyboardInterrupt()], ids=type)
 def test_what_a_stream_raises_in_duckdb_surfaces_as_the_very_same_exception(error: BaseException) -> None:
+    cause = ValueError("why")
+
     def batches() -> Iterator[pa.RecordBatch]:
         yield from TABLE.to_batches()
-        raise error
+        raise error from cause
 
     with pytest.raises(type(error)) as failure, duckdb.connect() as connection:
         with surfacing(pa.RecordBatchReader.from_batches(TABLE.schema, batches())) as reader:
             connection.register("r", reader)
             connection.execute("CREATE TABLE t AS FROM r")
     assert failure.value is error
+    assert failure.value.__cause__ is cause
 
 
 def test_duckdbs_own_error_is_not_hidden_by_a_stream_it_did_not_finish() -> None:

@@ -17,7 +17,7 @@ from building_block.messages import Code, Problem, ProblemError
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.handover import BATCH_ROWS
 
-from .conftest import asset_of, assert_fails, problem_of
+from .conftest import assert_fails, asset_of, problem_of
 
 Run = Callable[..., dg.ExecuteInProcessResult]
 Rows = Callable[..., list[tuple]]

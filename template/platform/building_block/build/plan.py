@@ -101,7 +101,7 @@ class Plan:
         done = self._records.partitions(key)
         version = self._specs[key].code_version
         if spec := self._ingest.get(key):
-            landed = spec.source.partitions_available(self._root) & set(every)
+            landed = spec.source.partitions_available(self._root, spec) & set(every)
             now = {name: spec.source.fingerprint(self._root, name) for name in landed}
             if self._chosen is not None:
                 return set(now)

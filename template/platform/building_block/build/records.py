@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from building_block.ingest.assets import FINGERPRINT
-from building_block.warehouse import Warehouse
+from building_block.warehouse.client import Warehouse
+from building_block.warehouse.inventory import tables
 
 _PAGE = 1000
 
@@ -28,7 +29,7 @@ class Records:
 
     def __init__(self, instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
         self._instance = instance
-        self._tables = warehouse.tables()
+        self._tables = tables(warehouse)
 
     def latest(self, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Materialization]:
         """Return the latest materialisation of each asset that has one, in one query."""

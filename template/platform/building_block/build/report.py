@@ -8,7 +8,8 @@ import dagster as dg
 from rich.table import Table
 
 from building_block.messages import Code, Problem
-from building_block.warehouse import Warehouse
+from building_block.warehouse.client import Warehouse
+from building_block.warehouse.inventory import row_counts
 
 
 @dataclass
@@ -34,12 +35,17 @@ class Report:
     def add(self, assets: Iterable[dg.AssetKey], result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
         """Add what one run over ``assets`` did and return the assets that it failed to build."""
         failed = set() if result.success else set(assets)
+        in_step: dict[str, Outcome] = {}
         for event in result.all_events:
             if event.is_step_materialization:
                 failed.discard(event.asset_key)
                 outcome = self._of(event.asset_key)
                 outcome.partitions += event.partition is not None
-                outcome.seconds += _seconds(event, result)
+                outcome.seconds += _seconds_of_dbt(event)
+                if not _seconds_of_dbt(event):
+                    in_step[event.step_key] = outcome
+            elif event.is_step_success and event.step_key in in_step:
+                in_step[event.step_key].seconds += event.step_success_data.duration_ms / 1000
             elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
                 evaluation = event.asset_check_evaluation_data
                 outcome = self._of(evaluation.asset_key)
@@ -56,16 +62,16 @@ class Report:
 
     def table(self, warehouse: Warehouse) -> Table:
         """Return a table of assets, partitions, rows as they are now, seconds and checks."""
-        rows = warehouse.row_counts()
+        names = {asset: ".".join(asset.path[-2:]) for asset in self.outcomes}
+        rows = row_counts(warehouse, names.values())
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("asset")
         for column in ("partitions", "rows", "seconds", "checks"):
             table.add_column(column, justify="right")
         for asset, outcome in self.outcomes.items():
-            layer, name = asset.path[-2:]
-            count = rows.get(f"{layer}.{name}")
+            count = rows.get(names[asset])
             table.add_row(
-                f"{layer}/{name}",
+                "/".join(asset.path[-2:]),
                 str(outcome.partitions or ""),
                 "" if count is None else f"{count:,}",
                 f"{outcome.seconds:.1f}",
@@ -80,13 +86,10 @@ class Report:
         return self.outcomes.setdefault(asset, Outcome())
 
 
-def _seconds(event: dg.DagsterEvent, result: dg.ExecuteInProcessResult) -> float:
-    """Return how long an asset took: what dbt measured, else what Dagster measured of its step."""
-    metadata = event.step_materialization_data.materialization.metadata
-    if "Execution Duration" in metadata:
-        return float(metadata["Execution Duration"].value)
-    steps = (other for other in result.all_events if other.is_step_success and other.step_key == event.step_key)
-    return sum(step.step_success_data.duration_ms / 1000 for step in steps)
+def _seconds_of_dbt(event: dg.DagsterEvent) -> float:
+    """Return what dbt measured of one model; its models share a step, so the step's time would say nothing of one."""
+    duration = event.step_materialization_data.materialization.metadata.get("Execution Duration")
+    return float(duration.value) if duration else 0.0
 
 
 def _checks(outcome: Outcome) -> str:

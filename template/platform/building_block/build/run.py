@@ -15,7 +15,7 @@ from building_block.build.records import Records
 from building_block.build.report import Report
 from building_block.ingest.load import load_specs
 from building_block.project import Project
-from building_block.warehouse import Warehouse
+from building_block.warehouse.client import Warehouse
 
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _COLUMNS = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

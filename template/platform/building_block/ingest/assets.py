@@ -39,7 +39,7 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
         output_required=False,
     )
     def ingest(context: dg.AssetExecutionContext) -> Iterator[dg.Output]:
-        keys = context.partition_keys if context.has_partition_key or context.has_partition_key_range else [None]
+        keys = context.partition_keys if spec.partitions else [None]
         found = {key: spec.source.fingerprint(project.root, key) for key in keys}
         if present := [key for key in keys if found[key] or spec.source.when_missing == "fail"]:
             for key in present:
@@ -52,11 +52,9 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
 
 
 def _chained(project: Project, spec: IngestSpec, keys: list[str | None]) -> pa.RecordBatchReader:
-    """Return one stream over the data of all keys, opened one after another."""
-    first = spec.source.read(project.root, keys[0], spec)
-    def batches():
-        yield from first
-    return first
+    """Return one stream over the data of all keys; each is opened when the one before it is exhausted."""
+    batches = (batch for key in keys for batch in spec.source.read(project.root, key, spec))
+    return pa.RecordBatchReader.from_batches(spec.arrow_schema, batches)
 
 
 def _code_version(spec: IngestSpec) -> str:

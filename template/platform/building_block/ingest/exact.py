@@ -20,7 +20,9 @@ def is_exact(value: str, landed: str, target: str) -> str:
         return f"TRY_CAST(TRY_CAST({value} AS {target}) AS {landed}) = {value}"
     if target in ("DATE", "TIMESTAMP"):
         # Nearly every value stands as DuckDB writes it, and that comparison takes half the time of the pattern.
-        return f"(CAST(TRY_CAST({value} AS {target}) AS VARCHAR) = {value} OR {_has_form(value, target)})"
+        # 'infinity' is written so as well: it does not begin with a digit.
+        as_written = f"CAST(TRY_CAST({value} AS {target}) AS VARCHAR) = {value} AND {value} BETWEEN '0' AND ':'"
+        return f"({as_written} OR {_has_form(value, target)})"
     return _has_form(value, target)
 
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from building_block.ingest.exact import exact_cast, misfit
 from building_block.messages import Code, Problem, ProblemError
+from building_block.warehouse.handover import BATCH_ROWS
 
 if TYPE_CHECKING:
     from building_block.ingest.column import Column
     from building_block.ingest.spec import IngestSpec
 
-BATCH_ROWS = 122_880  # one row group of DuckDB
 NAMED = 5
 
 
@@ -130,7 +130,11 @@ def _unmatched(landed: Landed, spec: IngestSpec) -> Iterator[Problem]:
         what = f"the file lacks the column `{name}` that {spec.file} declares"
         near = get_close_matches(name.lower(), [other.lower() for other in names if other not in declared], 1)
         near = [other for other in names if near and other.lower() == near[0]]
-        write = f"write `name: {near[0]}`" if near else "take it out of `columns`, or write `missing_columns: fill_with_null`"
+        write = (
+            f"write `name: {near[0]}`"
+            if near
+            else "take it out of `columns`, or write `missing_columns: fill_with_null`"
+        )
         yield Problem(Code.LANDING_COLUMN_MISSING, where, what, write, name)
 
 
@@ -161,6 +165,6 @@ def _misfits(landed: Landed, spec: IngestSpec) -> list[Problem]:
 def _misfit_problem(where: str, path: str, column: Column, value: str, spec: IngestSpec) -> Problem:
     secret = (column.classification or spec.classification) in ("confidential", "restricted")
     shown = "a value" if secret else f"`{value if len(value) <= 40 else value[:39] + '…'}`"
-    what = f"{shown} is not exactly a {column.type}"
+    what = f"{shown} does not fit `{column.type}` exactly"
     write = f"correct the value, or write a wider `type` (`string` takes all) for `{column.name}` in {spec.file}"
     return Problem(Code.LANDING_TYPE, where, what, write, f"{path} {column.name}".lstrip())

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
+from pydantic import Field
 
 from building_block.ingest.strict import Strict
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 class Source(Strict, ABC):
     """Where a table's data comes from. ``root`` is the project's root; every method raises ProblemError only."""
+
+    kind: str
+    when_missing: Literal["skip", "fail"] = Field(description="skip: a day without trade", examples=["fail"])
 
     @abstractmethod
     def check(self, partitioned: bool) -> None:
@@ -31,8 +35,8 @@ class Source(Strict, ABC):
         """Return a cheap identity of the data behind ``key``, None when there is none."""
 
     @abstractmethod
-    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader | None:
-        """Stream the data behind ``key`` in the schema ``spec.arrow_schema``; None when it may be, and is, missing.
+    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader:
+        """Stream the data behind ``key`` in the schema ``spec.arrow_schema``; raise when it is missing.
 
         A fault deep in the data raises while the batches are iterated, so write them in one transaction.
         """

@@ -1,9 +1,11 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """The models of ``ingest/<table>.yaml``."""
 
+import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
+import dagster as dg
 import pyarrow as pa
 from dagster._utils.schedules import is_valid_cron_string  # the very check that a ScheduleDefinition makes
 from pydantic import (
@@ -27,7 +29,7 @@ from building_block.messages import Code
 
 KINDS = ("file",)
 RESERVED = ("_source_file", "_partition_key")
-TABLE_NAME = r"^[a-z][a-z0-9_]{0,62}$"
+TABLE_NAME = "^[a-z][a-z0-9_]{0,62}$"
 
 AnySource = Annotated[CsvFile | ParquetFile | NdjsonFile | XlsxFile, Field(discriminator="format")]
 
@@ -55,7 +57,19 @@ def _cron(value: str) -> str:
     raise wrong(f"`{value}` is not a cron schedule", 'write five fields: minute hour day month weekday, "0 6 * * *"')
 
 
+def _table(value: str) -> str:
+    if re.fullmatch(TABLE_NAME, value):
+        return value
+    write = "write `table:` with a small letter, then small letters, digits and _, at most 63 in all"
+    raise wrong(f"`{value}` is not a table name", write)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+TableName = Annotated[str, AfterValidator(_table), WithJsonSchema({"type": "string", "pattern": TABLE_NAME})]
 Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema({"type": "string", "pattern": r"^0*[1-9]\d*[hd]$"})]
 
 
@@ -64,6 +78,10 @@ class DailyPartitions(Strict):
 
     cadence: Literal["daily"] = Field(examples=["daily"])
     start: Day = Field(examples=["2010-12-01"])
+
+    def definition(self) -> dg.DailyPartitionsDefinition:
+        """Return the partitions as Dagster has them."""
+        return dg.DailyPartitionsDefinition(start_date=self.start.isoformat())
 
     def has(self, key: str) -> bool:
         """Tell whether ``key`` is a day from ``start`` on, written as Dagster writes it."""
@@ -79,8 +97,13 @@ class IngestSpec(Strict):
 
     description: str = Field(min_length=1, examples=["One row per …"])
     classification: Classification = "internal"
-    owner: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", description="e-mail; default: the domain's")
-    table: str | None = Field(None, pattern=TABLE_NAME, description="default: the file's stem")
+    owner: str | None = Field(
+        None,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        description="e-mail; default: the domain's",
+        examples=["sales-data@example.com"],
+    )
+    table: TableName = Field("", description="default: the file's stem", json_schema_extra=_without_default)
     source: AnySource
     partitions: DailyPartitions | None = None
     schedule: Annotated[str, AfterValidator(_cron)] | None = Field(None, examples=["0 6 * * *"])
@@ -96,11 +119,6 @@ class IngestSpec(Strict):
         return self._file
 
     @property
-    def name(self) -> str:
-        """Return the table's name: ``table``, else the file's stem."""
-        return self.table or self.file.rpartition("/")[2].rpartition(".")[0]
-
-    @property
     def arrow_schema(self) -> pa.Schema:
         """Return the schema of what ``source.read`` streams: the declared columns, then where a row came from."""
         origin = RESERVED if self.partitions else RESERVED[:1]
@@ -110,9 +128,9 @@ class IngestSpec(Strict):
     @field_validator("source", mode="before")
     @classmethod
     def _kind_is_known(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("kind") not in KINDS:
-            what = f"unknown kind `{value['kind']}`" if "kind" in value else "key `kind` is missing"
-            raise wrong(what, f"write `kind: {KINDS[0]}`", "kind")
+        # Said before the union is told apart by `format`, which another kind need not have.
+        if isinstance(value, dict) and value.get("kind", KINDS[0]) not in KINDS:
+            raise wrong(f"unknown kind `{value['kind']}`", f"write `kind: {KINDS[0]}`", "kind")
         return value
 
     @field_validator("columns")

@@ -35,7 +35,8 @@ def to_reader(data: object, where: str) -> pa.RecordBatchReader:
             case "polars.LazyFrame":
                 data = data.collect()
             case "pandas.DataFrame":
-                data = pa.Table.from_pandas(data, preserve_index=None if any(data.index.names) else False)
+                named = any(name is not None for name in data.index.names)
+                data = pa.Table.from_pandas(data, preserve_index=named)
         if not hasattr(data, "__arrow_c_stream__"):
             raise _unsupported(where, f"cannot store a {_name(type(data))}", "return")
         reader = pa.RecordBatchReader.from_stream(data)
@@ -63,13 +64,12 @@ def surfacing(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatchReader]:
                 raised.append(error)
                 raise
             yield batch
-            del batch  # or it stays in memory while the next one is read
 
     try:
         yield pa.RecordBatchReader.from_batches(reader.schema, batches())
     except Exception:
         if raised:
-            raise raised[0] from None
+            raise raised[0] from raised[0].__cause__
         raise
 
 

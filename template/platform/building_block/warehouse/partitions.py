@@ -37,7 +37,7 @@ def keyed(table: Table, reader: pa.RecordBatchReader, keys: Sequence[str]) -> pa
             return pa.repeat(allowed[0], len(batch))
         column = batch[PARTITION].cast(pa.string())
         if stray := column.filter(pc.invert(pc.is_in(column, value_set=allowed))).unique().to_pylist():
-            what = f"rows of {stray[:3]} are not in the run's partitions, {keys[0]} to {keys[-1]}"
+            what = f"rows of {stray[:3]} are not in the run's partitions, {min(keys)} to {max(keys)}"
             raise ProblemError(table.problem(what, "return rows of the run's partitions only", PARTITION))
         return column
 

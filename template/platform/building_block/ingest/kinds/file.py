@@ -54,7 +54,6 @@ class FileSource(Source):
     pattern: Annotated[str, AfterValidator(_inside_folder)] = Field(
         min_length=1, description=f"the file below the folder; {PLACEHOLDER} once when partitioned", examples=["x.csv"]
     )
-    when_missing: Literal["skip", "fail"] = Field(description="skip: a day without trade", examples=["fail"])
 
     @abstractmethod
     def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> Landed:
@@ -88,14 +87,12 @@ class FileSource(Source):
             return None
         return hashlib.sha256(f"{name}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]
 
-    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader | None:
+    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader:
         """Stream the file. What can be known without reading all rows raises here, the rest while iterating."""
         folder, name = self._folder(root), self._name(key)
         path = folder / name
         shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
         if not path.is_file():
-            if self.when_missing == "skip":
-                return None
             write = "land the file, or write `when_missing: skip` if a day may have none"
             raise ProblemError(Problem(Code.LANDING_FILE_MISSING, shown, "the file does not exist", write))
         if not path.stat().st_size:

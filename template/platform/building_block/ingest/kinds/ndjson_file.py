@@ -61,7 +61,9 @@ class NdjsonFile(FileSource):
         """Open the file; its columns are all keys of all lines, each read as text."""
         file = literal(glob.escape(str(plain_utf8(path, shown, scratch))))
         try:
-            keys = con.execute(f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM read_ndjson_objects({file}) ORDER BY k")
+            keys = con.execute(
+                f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM read_ndjson_objects({file}) ORDER BY k"
+            )
             columns = [LandedColumn(key, identifier(key), "VARCHAR") for (key,) in keys.fetchall()]
         except duckdb.Error as error:
             faults = LandedNdjson(con, shown, "", [], path).damage() or [broken(shown, str(error).splitlines()[0])]

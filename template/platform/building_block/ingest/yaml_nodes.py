@@ -1,0 +1,91 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""YAML as plain values, with the line of each of them."""
+
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from building_block.messages import Code, Problem, ProblemError
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
+
+
+def parse(content: bytes, file: str) -> tuple[dict[str, Any], MappingNode]:
+    """Return the mapping in ``content`` and its node; ``file`` names it in messages. Keys are text as written.
+
+    Raise ProblemError for all that YAML itself, or a plain reader of it, could take in two ways.
+    """
+    try:
+        node = yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise _fault(file, content[: error.start].count(b"\n"), "the file is not UTF-8", "save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else 0
+        write = "correct the indentation, quotes or brackets"
+        if b"\t" in b"".join(content.splitlines()[line : line + 1]):
+            write = "write spaces, not tabs"
+        raise _fault(file, line, f"not YAML: {error.problem or error.context}", write) from None
+    except yaml.YAMLError as error:
+        raise _fault(file, 0, f"not YAML: {str(error).splitlines()[0]}", "remove the character") from None
+    except RecursionError:
+        raise _fault(file, 0, "not an ingest file: too deeply nested", "write three levels at most") from None
+    if not isinstance(node, MappingNode):
+        what = "the file is empty" if node is None else "the file is not a list of keys with values"
+        raise _fault(file, 0, what, "write `description: …`, `source: …` and `columns: …`")
+    return _Reader(file).value(node), node
+
+
+def place(node: Node, loc: tuple[str | int, ...]) -> tuple[int, str]:
+    """Return line (from 1) and key path, as ``columns[3].type``, of a pydantic location or what of it exists."""
+    line, path = node.start_mark.line, ""
+    for depth, part in enumerate(loc, 1):
+        child = None
+        if isinstance(node, MappingNode):
+            for key, value in node.value:
+                if key.value == part:
+                    line, child = key.start_mark.line, value
+        elif isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+            line = child.start_mark.line
+        if child is None and depth < len(loc):
+            continue  # pydantic's name for the chosen member of a union, which is not in the file
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        node = child or node
+    return line + 1, path.lstrip(".")
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.seen: set[int] = set()
+        self.scalars = yaml.constructor.SafeConstructor()
+
+    def value(self, node: Node) -> Any:
+        if id(node) in self.seen:
+            # Nested aliases make a small file huge, and one inside of its own anchor endless.
+            raise _fault(self.file, node.start_mark.line, "an alias (`*name`) points here", "write the value out again")
+        self.seen.add(id(node))
+        if isinstance(node, MappingNode):
+            return self._mapping(node)
+        if isinstance(node, SequenceNode):
+            return [self.value(child) for child in node.value]
+        try:
+            return self.scalars.construct_object(node)
+        except Exception:  # 2010-13-45, or a forced type as `!!bool x`, fails in any way: the models say what is wrong
+            return node.value
+
+    def _mapping(self, node: MappingNode) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, value in node.value:
+            line = key.start_mark.line
+            if not isinstance(key, ScalarNode):
+                raise _fault(self.file, line, "a key is not plain text", "write `key: value`")
+            if key.value in values:
+                raise _fault(self.file, line, f"key `{key.value}` stands twice", "keep one of the two", Code.INGEST_KEY)
+            values[key.value] = self.value(value)
+        return values
+
+
+def _fault(file: str, line: int, what: str, write: str, code: Code = Code.INGEST_YAML) -> ProblemError:
+    return ProblemError(Problem(code, f"{file}:{line + 1}", what, write))

@@ -1,0 +1,112 @@
+"""Stamped projects for the tests: rendered for real, run in the one shared environment of this repository."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import copier
+import pytest
+import yaml
+
+from tools.ownership import ROOT
+
+REAL_DATA = ROOT.parent / "shared" / "data" / "online-retail"
+SCENARIOS = sorted(file.stem for file in (ROOT / "tests" / "answers").glob("*.yml"))
+
+
+def answers(scenario: str) -> dict[str, str]:
+    return yaml.safe_load((ROOT / "tests" / "answers" / f"{scenario}.yml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class StampedProject:
+    """A stamped project and the way its people call it."""
+
+    root: Path
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project, in the shared environment but with the project's own packages."""
+        path = os.pathsep.join(map(str, (self.root / "platform", self.root / "src")))
+        binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": path, "PATH": binaries, "COLUMNS": "120"} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def poe(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run("poe", "--quiet", *arguments, **environment)
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+        return file
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {path}"
+        self.write(path, text.replace(old, new))
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=Unit", "-c", "user.email=unit@example.org", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ("git", *identity, *arguments), cwd=self.root, capture_output=True, text=True, check=True
+        ).stdout
+
+    def query(self, sql: str) -> list[tuple]:
+        import duckdb
+
+        with duckdb.connect(self.root / "data" / "warehouse.duckdb", read_only=True) as connection:
+            return connection.sql(sql).fetchall()
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], StampedProject]:
+    """Each scenario of tests/answers/, rendered once a worker and for reading only."""
+    made: dict[str, StampedProject] = {}
+
+    def render(scenario: str) -> StampedProject:
+        if scenario not in made:
+            folder = tmp_path_factory.mktemp(scenario) / "project"
+            copier.run_copy(str(ROOT), folder, data=answers(scenario), defaults=True, vcs_ref="HEAD", quiet=True)
+            made[scenario] = StampedProject(folder)
+        return made[scenario]
+
+    return render
+
+
+@pytest.fixture
+def project(rendered, tmp_path) -> StampedProject:
+    """A fresh project of the domain sales, to change at will."""
+    return StampedProject(shutil.copytree(rendered("minimal").root, tmp_path / "sales"))
+
+
+@pytest.fixture(scope="session")
+def built_once(rendered, tmp_path_factory) -> StampedProject:
+    """A project of the domain sales that was built on its sample."""
+    project = StampedProject(shutil.copytree(rendered("minimal").root, tmp_path_factory.mktemp("built") / "sales"))
+    result = project.poe("build")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return project
+
+
+@pytest.fixture
+def built(built_once, tmp_path) -> StampedProject:
+    """A built project, to change at will."""
+    return StampedProject(shutil.copytree(built_once.root, tmp_path / "sales"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real invoices; a missing one fails the run."""
+    if not REAL_DATA.is_dir():
+        pytest.fail(f"{REAL_DATA} is missing: put the folder shared/ beside this repository")
+    return REAL_DATA
