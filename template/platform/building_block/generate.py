@@ -83,7 +83,8 @@ def _joined_toml(platform: str, domain: str, where: str) -> str:
     try:
         tomllib.loads(domain)
     except tomllib.TOMLDecodeError as error:
-        raise ProblemError(Problem(Code.SETTING_SYNTAX, where, f"not TOML: {error}", "write valid TOML")) from None
+        at = f"{where}:{getattr(error, 'lineno', 1)}"  # the standard library tells the line from 3.14 on
+        raise ProblemError(Problem(Code.SETTING_SYNTAX, at, f"not TOML: {error}", "write valid TOML")) from None
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -104,9 +105,9 @@ def _joined_yaml(platform: str, domain: str, where: str, locked: set[tuple[str, 
     if not isinstance(half, dict):
         raise ProblemError(Problem(Code.SETTING_SYNTAX, where, "not a mapping of keys", "write `key: value` lines"))
     ProblemError.raise_any(
-        Problem(Code.SETTING_LOCKED, where, "the platform decides this key", "remove it", path=".".join(key))
+        Problem(Code.SETTING_LOCKED, f"{where}:{line}", "the platform decides this key", "remove it", ".".join(key))
         for key in sorted(locked)
-        if _has(half, key)
+        if (line := _line(yaml.compose(domain), key))
     )
     return yaml.safe_dump(_merged(yaml.safe_load(platform), half), sort_keys=False, width=120, allow_unicode=True)
 
@@ -131,12 +132,13 @@ def _locked(name: str, slug: str) -> set[tuple[str, ...]]:
     return {("name",), ("profile",), ("models", "+schema")} | schemas | published
 
 
-def _has(mapping: dict[str, Any], key: tuple[str, ...]) -> bool:
+def _line(node: yaml.Node | None, key: tuple[str, ...]) -> int | None:
+    """Return the line, from 1, of a key by its path; None when it is not there."""
+    line = None
     for part in key:
-        if not isinstance(mapping, dict) or part not in mapping:
-            return False
-        mapping = mapping[part]
-    return True
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        line, node = next(((name.start_mark.line + 1, value) for name, value in pairs if name.value == part), (None, None))
+    return line
 
 
 def _raw_sources(project: Project) -> str:

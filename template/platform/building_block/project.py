@@ -104,6 +104,7 @@ class Project:
             "DAGSTER_HOME": str(self.dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_LOG_PATH": str(self.data / "logs"),
         }
         settings = (self.root / "platform" / "dagster.yaml").read_bytes()
         self.dagster_home.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ class Shop:
 
     root: Path
 
-    def spec(self, columns: dict[str, str] = COLUMNS, format: str = "csv", **others: object) -> IngestSpec:  # noqa: A002
+    def spec(self, columns: dict[str, str] = COLUMNS, format: str = "csv", **others: object) -> IngestSpec:
         source = {"kind": "file", "format": format, "folder": "landing", "when_missing": "fail"}
         source |= {"pattern": f"{{partition_key}}.{format}"} | others.pop("source", {})
         content = {

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from building_block.messages import Code, ProblemError
-from building_block.warehouse.handover import BATCH_ROWS, fetch, surfacing, to_reader
+from building_block.warehouse.handover import BATCH_ROWS, fetch, offer, surfacing, to_reader
 
 TABLE = pa.table({"a": [1, 2], "b": ["x", None]})
 TYPES = [pa.Table, pa.RecordBatchReader, pl.DataFrame, pl.LazyFrame, pd.DataFrame, Any]
@@ -172,7 +172,7 @@ def test_what_a_stream_raises_in_duckdb_surfaces_as_the_very_same_exception(erro
 
     with pytest.raises(type(error)) as failure, duckdb.connect() as connection:
         with surfacing(pa.RecordBatchReader.from_batches(TABLE.schema, batches())) as reader:
-            connection.register("r", reader)
+            offer(connection, "r", reader)
             connection.execute("CREATE TABLE t AS FROM r")
     assert failure.value is error
     assert failure.value.__cause__ is cause
@@ -181,22 +181,5 @@ def test_what_a_stream_raises_in_duckdb_surfaces_as_the_very_same_exception(erro
 def test_duckdbs_own_error_is_not_hidden_by_a_stream_it_did_not_finish() -> None:
     with pytest.raises(duckdb.ConversionException), duckdb.connect() as connection:
         with surfacing(to_reader(pa.table({"a": ["no number"] * 10}), "t")) as reader:
-            connection.register("r", reader)
+            offer(connection, "r", reader)
             connection.execute("CREATE TABLE t AS SELECT a::INTEGER FROM r")
-
-
-def test_a_stream_of_a_thousand_batches_has_only_a_few_of_them_in_memory() -> None:
-    batch = pa.record_batch({"a": pa.array(range(10_000), pa.int64())})
-    before, most = pa.total_allocated_bytes(), 0
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal most
-        for _ in range(1000):
-            most = max(most, pa.total_allocated_bytes() - before)
-            yield batch.take(pa.array(range(10_000)))
-
-    with duckdb.connect() as connection:
-        with surfacing(pa.RecordBatchReader.from_batches(batch.schema, batches())) as reader:
-            connection.register("r", reader)
-            assert connection.execute("CREATE TABLE t AS FROM r").fetchone() == (10_000_000,)
-    assert 0 < most < 20 * batch.nbytes

@@ -1,5 +1,6 @@
 """What an asset that returns data finds in the warehouse, and what a parameter gets from it."""
 
+import gc
 import signal
 import subprocess
 import sys
@@ -466,3 +467,23 @@ def test_while_an_asset_computes_others_may_write(run: Run, rows: Rows, warehous
 def test_a_loaded_stream_larger_than_a_batch_is_written_on(run: Run, rows: Rows) -> None:
     run(asset_of(pa.table({"a": range(3 * BATCH_ROWS)})), reading(pa.RecordBatchReader))
     assert rows("SELECT count(*), sum(a) FROM marts.u") == rows("SELECT count(*), sum(a) FROM raw.t")
+
+
+@pytest.mark.parametrize("key", [None, "mon"], ids=["whole table", "partition"])
+def test_a_stream_of_a_thousand_batches_has_only_a_few_of_them_in_memory(run: Run, rows: Rows, key: str | None) -> None:
+    order = pa.array(range(10_000))
+    batch = pa.record_batch({"a": order})
+    gc.collect()
+    before, most = pa.total_allocated_bytes(), 0
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        nonlocal most
+        for _ in range(1000):
+            most = max(most, pa.total_allocated_bytes() - before)
+            yield batch.take(order)
+
+    stream = pa.RecordBatchReader.from_batches(batch.schema, batches())
+    run(asset_of(lambda _: stream, partitions_def=key and DAYS), partition_key=key)
+    assert rows("SELECT count(*) FROM raw.t") == [(10_000_000,)]
+    # DuckDB's threads and each step on the way hold one: reading ahead held 300 and more.
+    assert batch.nbytes < most < 50 * batch.nbytes

@@ -1,16 +1,21 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """A dbt manifest that is never stale: parsed when, and only when, something it is made from has changed."""
 
+import contextlib
 import hashlib
+import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagster_dbt import DbtCliResource, DbtProject
+from dagster_dbt import DbtProject
+from dbt.cli.main import dbtRunner
 
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
 
+_FILE = re.compile(r"\b(models|macros|seeds|snapshots|tests|generated)/[^ )]+")
 _MADE_BY_DBT = {"target", "logs", ".user.yml"}
 
 
@@ -47,11 +52,13 @@ def _inputs(project: Project) -> Iterator[Path]:
 
 
 def _parse(dbt: DbtProject) -> None:
-    arguments = ["deps", "parse"] if dbt.has_uninstalled_deps else ["parse"]
-    for argument in arguments:
-        invocation = DbtCliResource(project_dir=dbt).cli(
-            [argument, "--quiet"], target_path=dbt.target_path, raise_on_error=False
-        )
-        if not invocation.wait().is_successful():
-            what = " ".join(invocation.get_error_messages()) if hasattr(invocation, "get_error_messages") else ""
-            raise ProblemError(Problem(Code.DBT_PARSE, "dbt", what, "put the file right that dbt names"))
+    """Write the manifest, in this process: starting another one costs more than parsing does."""
+    for command in ("deps", "parse") if dbt.has_uninstalled_deps else ("parse",):
+        folders = ["--project-dir", str(dbt.project_dir), "--profiles-dir", str(dbt.profiles_dir)]
+        with contextlib.redirect_stdout(io.StringIO()):
+            result = dbtRunner().invoke([command, "--quiet", *folders])
+        if not result.success:
+            what = " ".join(str(result.exception).split())
+            file = _FILE.search(what)
+            where = f"dbt/{file[0]}" if file else "dbt"
+            raise ProblemError(Problem(Code.DBT_PARSE, where, what, "put that right and build again"))

@@ -106,9 +106,9 @@ def _stream(landed: Landed, spec: IngestSpec, query: str) -> Iterator[pa.RecordB
 
 
 def _unexplained(landed: Landed, error: Exception) -> Problem:
-    what = f"DuckDB cannot read it: {str(error).splitlines()[0]}"
+    first_line = str(error).partition("\n")[0]
     write = "land it again; in text, end all lines alike and keep a row below 2 MB"
-    return Problem(Code.LANDING_FILE_BROKEN, landed.shown, what, write)
+    return Problem(Code.LANDING_FILE_BROKEN, landed.shown, f"DuckDB cannot read it: {first_line}", write)
 
 
 def _unmatched(landed: Landed, spec: IngestSpec) -> Iterator[Problem]:
@@ -142,15 +142,17 @@ def _misfits(landed: Landed, spec: IngestSpec) -> list[Problem]:
     """Return the first values that do not fit their declared type."""
     declared = {column.name: column for column in spec.columns}
     pairs = [(declared[found.name], found) for found in landed.columns if found.name in declared]
-    tests = [(column, found.sql, misfit(found.sql, found.type, column.sql_type)) for column, found in pairs]
-    values = ", ".join(f"CASE WHEN {test} THEN CAST({sql} AS VARCHAR) END" for _, sql, test in tests)
-    query = f"SELECT n, {values} FROM (SELECT {landed.row_number} AS n, * FROM {landed.relation}) WHERE "
+    # Renamed, so that no column of the file can be taken for the row number.
+    inner = ", ".join(f"{found.sql} AS v{i}" for i, (_, found) in enumerate(pairs))
+    tests = [misfit(f"v{i}", found.type, column.sql_type) for i, (column, found) in enumerate(pairs)]
+    values = ", ".join(f"CASE WHEN {test} THEN CAST(v{i} AS VARCHAR) END" for i, test in enumerate(tests))
+    query = f"SELECT n, {values} FROM (SELECT {landed.row_number} AS n, {inner} FROM {landed.relation}) WHERE "
     try:
-        rows = landed.con.execute(query + " OR ".join(test for *_, test in tests))
+        rows = landed.con.execute(query + " OR ".join(tests))
         cells = (
             (row[0], column, value)
             for row in iter(rows.fetchone, None)
-            for (column, *_), value in zip(tests, row[1:], strict=True)
+            for (column, _), value in zip(pairs, row[1:], strict=True)
             if value is not None
         )
         named = list(islice(cells, NAMED))

@@ -73,6 +73,15 @@ def surfacing(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatchReader]:
         raise
 
 
+def offer(connection: duckdb.DuckDBPyConnection, name: str, reader: pa.RecordBatchReader) -> None:
+    """Let SQL read ``reader`` once, as the table ``name``.
+
+    The bare capsule, because a reader object goes through pyarrow's scanner, which reads ahead without bound: 1,000 of
+    3,000 batches were in memory at once, and 3 with the capsule.
+    """
+    connection.register(name, reader.__arrow_c_stream__())
+
+
 def fetch(result: duckdb.DuckDBPyConnection, kind: object, where: str) -> object:
     """Return an executed query's result as ``kind``, a type annotation; without one (Any) as ``pyarrow.Table``.
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from building_block.messages import ProblemError
+from building_block.warehouse.handover import offer
 from building_block.warehouse.table import INCOMING, OF_PARTITIONS, PARTITION, Table, folded, quoted
 
 
@@ -63,7 +64,7 @@ def replace_partitions(
         return table.replace(connection, reader)
     _evolve(connection, table, reader.schema, on_schema_change)
     connection.execute(f"DELETE FROM {table} WHERE {OF_PARTITIONS}", [list(keys)])  # noqa: S608
-    connection.register(INCOMING, reader)
+    offer(connection, INCOMING, reader)
     return connection.execute(f"INSERT INTO {table} BY NAME FROM {INCOMING}").fetchone()[0]
 
 

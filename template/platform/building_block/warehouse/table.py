@@ -10,6 +10,7 @@ from duckdb import CatalogException, DuckDBPyConnection
 from duckdb.sqltypes import DuckDBPyType
 
 from building_block.messages import Code, Problem, ProblemError
+from building_block.warehouse.handover import offer
 
 PARTITION = "_partition_key"
 """The column that the IO manager adds to the table of a partitioned asset."""
@@ -81,7 +82,7 @@ class Table:
     def replace(self, connection: DuckDBPyConnection, reader: pa.RecordBatchReader) -> int:
         """Make the table anew from ``reader``; return the number of rows."""
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.layer)}")
-        connection.register(INCOMING, reader)
+        offer(connection, INCOMING, reader)
         return connection.execute(f"CREATE OR REPLACE TABLE {self} AS FROM {INCOMING}").fetchone()[0]
 
     def missing(self) -> Problem:

@@ -131,7 +131,7 @@ def empty(shown: str) -> Problem:
 
 def broken(shown: str, what: str) -> Problem:
     """Return the problem of a file that is cut off, or is not of its declared format."""
-    return Problem(Code.LANDING_FILE_BROKEN, shown, what, "land it again, or correct `format`")
+    return Problem(Code.LANDING_FILE_BROKEN, shown, what.partition("\n")[0], "land it again, or correct `format`")
 
 
 def _closing(opened: ExitStack, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -66,7 +66,7 @@ class NdjsonFile(FileSource):
             )
             columns = [LandedColumn(key, identifier(key), "VARCHAR") for (key,) in keys.fetchall()]
         except duckdb.Error as error:
-            faults = LandedNdjson(con, shown, "", [], path).damage() or [broken(shown, str(error).splitlines()[0])]
+            faults = LandedNdjson(con, shown, "", [], path).damage() or [broken(shown, str(error))]
             raise ProblemError(*faults) from error
         types = ", ".join(f"{literal(column.name)}: 'VARCHAR'" for column in columns)
         relation = f"read_ndjson({file}, columns = {{{types}}}, hive_partitioning = false)"

@@ -36,6 +36,6 @@ class ParquetFile(FileSource):
         try:
             schema = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         except duckdb.Error as error:
-            raise ProblemError(broken(shown, f"not a Parquet file: {str(error).splitlines()[0]}")) from error
+            raise ProblemError(broken(shown, f"not a Parquet file: {error}")) from error
         columns = [LandedColumn(name, identifier(name), kind) for name, kind, *_ in schema]
         return LandedParquet(con, shown, relation, columns)

@@ -53,8 +53,10 @@ class XlsxFile(FileSource):
             loaded = book.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
             cells = pa.table(loaded.to_arrow())
             ProblemError.raise_any(first_few(_error_cells(path, sheet, shown), shown))
-        except (fastexcel.FastExcelError, zipfile.BadZipFile, KeyError, ElementTree.ParseError) as error:
-            raise ProblemError(broken(shown, f"not an Excel file: {str(error).splitlines()[0]}")) from error
+        except ProblemError:
+            raise
+        except Exception as error:  # a damaged archive makes fastexcel, zipfile and zlib raise nearly anything
+            raise ProblemError(broken(shown, f"not an Excel file: {error}")) from error
         numbered = cells.rename_columns([f"c{i}" for i in range(cells.num_columns)])
         numbered = numbered.append_column("n", pa.array(range(1, cells.num_rows + 1), pa.int64()))
         con.register("sheet", numbered)

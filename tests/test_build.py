@@ -1,0 +1,252 @@
+"""`poe build`: what is missing or out of date, and nothing else."""
+
+import os
+import shutil
+from decimal import Decimal
+
+import pytest
+
+from tests.conftest import StampedProject
+
+SUMMARY = "select * from marts.daily_order_summary order by order_date"
+UP_TO_DATE = "Everything is up to date."
+
+
+def assets_of(table: str) -> list[str]:
+    """The first column of the table that a build prints."""
+    lines = iter(table.splitlines())
+    for line in lines:
+        if line.split()[:2] == ["asset", "partitions"]:
+            return [line.split()[0] for line in lines if line.strip()]
+    return []
+
+
+def bytes_of_warehouse(project: StampedProject) -> dict[str, list[tuple]]:
+    tables = project.query("select table_schema || '.' || table_name from information_schema.tables")
+    return {name: sorted(map(repr, project.query(f"from {name}"))) for (name,) in tables}
+
+
+def test_a_first_build_makes_the_whole_graph_and_shows_it_in_a_table(built_once):
+    assert built_once.query("select count(*), count(distinct _partition_key) from raw.invoices") == [(825, 12)]
+    layers = {layer for (layer,) in built_once.query("select distinct table_schema from information_schema.tables")}
+    assert layers == {"raw", "staging", "intermediate", "marts", "published"}
+
+
+def test_rows_carry_the_file_and_the_partition_that_they_came_from(built_once):
+    origins = built_once.query("select distinct _source_file, _partition_key from raw.invoices order by 2 limit 1")
+    assert origins == [("2010-12-01.csv", "2010-12-01")]
+
+
+def test_descriptions_reach_the_warehouse(built_once):
+    [(comment,)] = built_once.query(
+        "select comment from duckdb_columns() where schema_name = 'published' and column_name = 'net_revenue'"
+    )
+    assert comment == "Gross less cancelled revenue in pounds sterling."
+
+
+def test_a_second_build_changes_nothing(built):
+    before = bytes_of_warehouse(built)
+    stat = (built.root / "data" / "warehouse.duckdb").stat()
+    result = built.poe("build")
+    assert (result.returncode, result.stdout.strip()) == (0, UP_TO_DATE)
+    after = (built.root / "data" / "warehouse.duckdb").stat()
+    assert (after.st_size, after.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert bytes_of_warehouse(built) == before
+
+
+def test_a_replaced_file_replaces_its_day_and_builds_what_reads_it(built):
+    day = built.root / "sample" / "retail" / "2010-12-02.csv"
+    lines = day.read_text().splitlines(keepends=True)
+    day.write_text("".join([*lines[:2], "999999,20112,NEW,1,2010-12-02 09:00:00,1.5,,EIRE\n"]))
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout)[0] == "raw/invoices"
+    assert built.query("select count(*) from raw.invoices where _partition_key = '2010-12-02'") == [(2,)]
+    assert built.query("select count(distinct _partition_key) from raw.invoices") == [(12,)]
+    assert built.query("select order_lines from marts.daily_order_summary where order_date = '2010-12-02'") == [(2,)]
+
+
+def test_a_changed_model_is_built_with_what_reads_it_and_nothing_else(built):
+    built.replace("dbt/models/marts/daily_order_summary.sql", "group by order_date", "group by order_date having true")
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert sorted(assets_of(result.stdout)) == ["marts/daily_order_summary", "published/daily_orders"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (["orders_rejected"], ["marts/orders_rejected"]),
+        (["marts/daily_order_summary+"], ["marts/daily_order_summary", "published/daily_orders"]),
+        (["published", "orders_rejected"], ["marts/orders_rejected", "published/daily_orders"]),
+    ],
+)
+def test_a_selection_builds_just_that(built, selection, expected):
+    result = built.poe("build", *selection)
+    assert result.returncode == 0, result.stderr
+    assert sorted(assets_of(result.stdout)) == expected
+
+
+def test_a_selection_that_names_nothing_is_answered_with_the_nearest_name(built):
+    result = built.poe("build", "orders_cleand")
+    assert result.returncode == 1
+    assert result.stderr.strip() == "BB503 poe build: `orders_cleand` selects no asset; write orders_cleaned"
+
+
+def test_a_failing_test_of_dbt_stops_what_comes_after_it_and_keeps_what_was_published(built):
+    before = built.query("from published.daily_orders")
+    built.replace("dbt/models/marts/daily_order_summary.sql", "    order_date,\n", "    cast(null as date) as order_date,\n")
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert "BB506 dbt/models/marts/daily_order_summary.yml: test not_null_daily_order_summary_order_date" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert built.query("from published.daily_orders") == before
+
+
+def test_a_model_that_does_not_run_is_named_with_its_file(built):
+    built.replace("dbt/models/marts/orders_cleaned.sql", "    country,\n", "    contry,\n")
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert "BB505 dbt/models/marts/orders_cleaned.sql: " in result.stderr
+    assert "contry" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_model_that_cannot_be_parsed_is_named_with_its_file(built):
+    built.replace("dbt/models/marts/orders_cleaned.sql", "ref('int_orders__judged')", "ref('int_orders__judge')")
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert result.stderr.startswith("BB502 dbt/models/marts/orders_cleaned.sql: ")
+    assert "int_orders__judge" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_published_model_cannot_change_a_type_unnoticed(built):
+    built.replace("dbt/models/published/daily_orders.sql", "    orders,\n", "    cast(orders as varchar) as orders,\n")
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert "BB505 dbt/models/published/daily_orders.sql: " in result.stderr
+    assert "contract" in result.stderr
+
+
+def test_a_new_source_is_one_file_and_a_new_model_is_one_file(built):
+    built.write(
+        "ingest/stores.yaml",
+        """
+description: One row per store.
+source: {kind: file, format: csv, folder: sample, pattern: stores.csv, when_missing: fail}
+columns:
+  - {name: store, type: string}
+  - {name: opened, type: date}
+""",
+    )
+    built.write("sample/stores.csv", "opened,store\n2001-02-03,York\n")
+    built.write("dbt/models/marts/stores.sql", "select store, opened from {{ source('raw', 'stores') }}\n")
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["raw/stores", "marts/stores"]
+    assert [tuple(map(str, row)) for row in built.query("from marts.stores")] == [("York", "2001-02-03")]
+
+
+def test_a_python_asset_of_the_domain_reads_and_writes_the_warehouse(built):
+    built.write(
+        "src/sales/defs/reporting/best_day.py",
+        """
+import dagster as dg
+import polars as pl
+
+
+@dg.asset(
+    key_prefix=["sales", "reporting"],
+    group_name="reporting",
+    ins={"summary": dg.AssetIn(["sales", "marts", "daily_order_summary"])},
+)
+def best_day(summary: pl.DataFrame) -> pl.DataFrame:
+    return summary.sort("net_revenue").tail(1)
+""",
+    )
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["reporting/best_day"]
+    assert built.query("select net_revenue from reporting.best_day") == built.query(
+        "select max(net_revenue) from marts.daily_order_summary"
+    )
+
+
+def test_a_python_asset_whose_key_is_not_the_houses_is_refused(built):
+    built.write("src/sales/defs/stray.py", "import dagster as dg\n\n\n@dg.asset\ndef stray(): ...\n")
+    result = built.poe("check")
+    assert result.returncode == 1
+    assert "BB507 src/sales/defs: the asset key stray is not sales/<layer>/<name>" in result.stderr
+
+
+def test_an_error_in_a_python_asset_names_its_line(built):
+    built.write(
+        "src/sales/defs/broken.py",
+        'import dagster as dg\n\n\n@dg.asset(key_prefix=["sales", "ml"], group_name="ml")\ndef broken():\n    return 1 / 0\n',
+    )
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert "BB504 " in result.stderr
+    assert "broken.py:6: ZeroDivisionError" in result.stderr
+
+
+def test_a_project_can_lie_in_a_path_with_spaces_and_be_built_from_any_folder(rendered, tmp_path):
+    project = StampedProject(shutil.copytree(rendered("minimal").root, tmp_path / "a unit's project"))
+    inner = StampedProject(project.root / "dbt" / "models")
+    path = os.pathsep.join(map(str, (project.root / "platform", project.root / "src")))
+    result = inner.poe("build", "raw", PYTHONPATH=path)
+    assert result.returncode == 0, result.stderr
+    assert project.query("select count(*) from raw.invoices") == [(825,)]
+
+
+def test_dbt_itself_finds_the_same_warehouse_in_its_own_folder(built):
+    query = "select count(*) as lines from {{ ref('orders_cleaned') }}"
+    result = StampedProject(built.root / "dbt").run("dbt", "show", "--output", "json", "--inline", query)
+    assert '"lines": 808' in result.stdout, result.stdout
+
+
+def test_every_figure_of_the_summary_is_that_of_the_real_data(project, real_data):
+    """An independent computation: Python's csv and decimals, no SQL."""
+    import csv
+    from collections import defaultdict
+
+    result = project.poe("build", LANDING=str(real_data))
+    assert result.returncode == 0, result.stdout + result.stderr
+    landed = [row for file in sorted(real_data.glob("*.csv")) for row in csv.reader(file.open()) if row[0] != "InvoiceNo"]
+    distinct = {tuple(row) for row in landed}
+    counted = [row for row in distinct if Decimal(row[5]) > 0]
+
+    assert project.query("select count(*), count(distinct _partition_key) from raw.invoices") == [(len(landed), 44)]
+    assert len(landed) == 77_628
+    assert project.query("select count(*) from marts.orders_cleaned") == [(len(counted),)]
+    rejected = project.query("select count(*), count(rejection_reason) from marts.orders_rejected")
+    assert rejected == [(len(distinct) - len(counted),) * 2]
+
+    days: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for row in counted:
+        days[row[4][:10]].append(row)
+    expected = []
+    for day, rows in sorted(days.items()):
+        amounts = {row: int(row[3]) * Decimal(row[5]) for row in rows}
+        sold = [row for row in rows if not row[0].startswith("C")]
+        cancelled = [row for row in rows if row[0].startswith("C")]
+        expected.append(
+            (
+                day,
+                len({row[0] for row in sold}),
+                len({row[0] for row in cancelled}),
+                len(rows),
+                len({row[6] for row in rows} - {""}),
+                sum(int(row[3]) for row in sold),
+                sum(amounts[row] for row in sold),
+                -sum(amounts[row] for row in cancelled),
+                sum(amounts.values()),
+            )
+        )
+    assert [(str(day), *figures) for day, *figures in project.query(SUMMARY)] == expected
+    published = project.query("select order_date, net_revenue from published.daily_orders order by 1")
+    assert [(str(day), revenue) for day, revenue in published] == [(row[0], row[-1]) for row in expected]
+
+    again = project.poe("build", LANDING=str(real_data))
+    assert (again.returncode, again.stdout.strip()) == (0, UP_TO_DATE)
