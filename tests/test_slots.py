@@ -88,11 +88,11 @@ def test_hooks(project):
 
 
 def test_yamllint(project):
-    project.write("ingest/wide.yml", f"# {'word ' * 30}end\n")
-    assert "line too long" in project.run("yamllint", "ingest").stdout
+    project.write("docs/wide.yml", f"# {'word ' * 30}end\n")
+    assert "line too long" in project.run("yamllint", "docs").stdout
     project.write("settings/yamllint.yaml", "rules: {line-length: disable}\n")
     derived(project, ".yamllint")
-    assert "line too long" not in project.run("yamllint", "ingest").stdout
+    assert "line too long" not in project.run("yamllint", "docs").stdout
 
 
 def test_ruff(project):

@@ -1,8 +1,11 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """Everything that a domain's code location holds; ``dg.toml`` points here, so a unit has no wiring to keep."""
 
+import os
+
 import dagster as dg
 
+from building_block import generate
 from building_block.components import DbtModels, IngestFolder
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
@@ -18,6 +21,9 @@ def defs() -> dg.Definitions:
     """
     project = Project.here()
     project.enter()
+    if os.environ.get("DAGSTER_IS_DEV_CLI"):
+        # `dg dev` loads anew when someone asks for it: a source that was added meanwhile is there, too.
+        generate.write(project)
     merged = dg.Definitions.merge(
         dg.build_defs_for_component(IngestFolder()),
         dg.build_defs_for_component(DbtModels()),
