@@ -29,8 +29,8 @@ test: lint  ## Lint and run all tests; PYTEST="-k update" for some
 	$(RUN) pytest $(PYTEST)
 
 lint: $(filter .tools/%,$(TOOL))
-	$(RUN) ruff check .
-	$(RUN) ruff format --check .
+	$(RUN) ruff check --config pyproject.toml .
+	$(RUN) ruff format --config pyproject.toml --check .
 
 template: $(filter .tools/%,$(TOOL))  ## Write what the template derives from itself
 	$(RUN) python -m tools.reserved_names

@@ -95,10 +95,14 @@ def test_a_selection_that_names_nothing_is_answered_with_the_nearest_name(built)
 
 def test_a_failing_test_of_dbt_stops_what_comes_after_it_and_keeps_what_was_published(built):
     before = built.query("from published.daily_orders")
-    built.replace("dbt/models/marts/daily_order_summary.sql", "    order_date,\n", "    cast(null as date) as order_date,\n")
+    built.replace(
+        "dbt/models/marts/daily_order_summary.sql", "    order_date,\n", "    cast(null as date) as order_date,\n"
+    )
     result = built.poe("build")
     assert result.returncode == 1
-    assert "BB506 dbt/models/marts/daily_order_summary.yml: test not_null_daily_order_summary_order_date" in result.stderr
+    assert (
+        "BB506 dbt/models/marts/daily_order_summary.yml: test not_null_daily_order_summary_order_date" in result.stderr
+    )
     assert "Traceback" not in result.stdout + result.stderr
     assert built.query("from published.daily_orders") == before
 
@@ -183,7 +187,8 @@ def test_a_python_asset_whose_key_is_not_the_houses_is_refused(built):
 def test_an_error_in_a_python_asset_names_its_line(built):
     built.write(
         "src/sales/defs/broken.py",
-        'import dagster as dg\n\n\n@dg.asset(key_prefix=["sales", "ml"], group_name="ml")\ndef broken():\n    return 1 / 0\n',
+        'import dagster as dg\n\n\n@dg.asset(key_prefix=["sales", "ml"], group_name="ml")\n'
+        "def broken():\n    return 1 / 0\n",
     )
     result = built.poe("build")
     assert result.returncode == 1
@@ -213,7 +218,9 @@ def test_every_figure_of_the_summary_is_that_of_the_real_data(project, real_data
 
     result = project.poe("build", LANDING=str(real_data))
     assert result.returncode == 0, result.stdout + result.stderr
-    landed = [row for file in sorted(real_data.glob("*.csv")) for row in csv.reader(file.open()) if row[0] != "InvoiceNo"]
+    landed = [
+        row for file in sorted(real_data.glob("*.csv")) for row in csv.reader(file.open()) if row[0] != "InvoiceNo"
+    ]
     distinct = {tuple(row) for row in landed}
     counted = [row for row in distinct if Decimal(row[5]) > 0]
 
@@ -250,3 +257,78 @@ def test_every_figure_of_the_summary_is_that_of_the_real_data(project, real_data
 
     again = project.poe("build", LANDING=str(real_data))
     assert (again.returncode, again.stdout.strip()) == (0, UP_TO_DATE)
+
+
+def test_an_unpartitioned_source_is_read_again_when_its_file_is_replaced(built):
+    built.write(
+        "ingest/stores.yaml",
+        "description: One row per store.\n"
+        "source: {kind: file, format: csv, folder: sample, pattern: stores.csv, when_missing: skip}\n"
+        "columns:\n- {name: store, type: string}\n",
+    )
+    assert built.poe("build").stdout.split("\n", 1) == ["generated dbt/generated/raw.yml", f"{UP_TO_DATE}\n"]
+    built.write("sample/stores.csv", "store\nYork\n")
+    assert assets_of(built.poe("build").stdout) == ["raw/stores"]
+    assert built.poe("build").stdout.strip() == UP_TO_DATE
+    built.write("sample/stores.csv", "store\nLeeds\nBath\n")
+    assert assets_of(built.poe("build").stdout) == ["raw/stores"]
+    assert built.query("from raw.stores order by 1") == [("Bath", "stores.csv"), ("Leeds", "stores.csv")]
+
+
+def test_a_daily_asset_of_the_domain_is_built_for_the_days_that_have_data(built):
+    built.write(
+        "src/sales/defs/daily.py",
+        """
+import dagster as dg
+import pyarrow as pa
+
+
+@dg.asset(
+    key_prefix=["sales", "ml"],
+    group_name="ml",
+    partitions_def=dg.DailyPartitionsDefinition("2010-12-01"),
+    ins={"invoices": dg.AssetIn(["sales", "raw", "invoices"])},
+)
+def lines(invoices: pa.Table) -> pa.Table:
+    return pa.table({"lines": [invoices.num_rows]})
+""",
+    )
+    assert built.poe("build").returncode == 0
+    counted = built.query("select _partition_key, lines from ml.lines order by 1")
+    assert counted == built.query("select _partition_key, count(*) from raw.invoices group by 1 order by 1")
+    assert built.poe("build").stdout.strip() == UP_TO_DATE
+    day = built.root / "sample" / "retail" / "2010-12-02.csv"
+    day.write_text("".join(day.read_text().splitlines(keepends=True)[:3]))
+    assert "ml/lines" in assets_of(built.poe("build").stdout)
+    assert built.query("select lines from ml.lines where _partition_key = '2010-12-02'") == [(2,)]
+
+
+def test_a_day_whose_file_is_gone_keeps_its_rows(built):
+    (built.root / "sample" / "retail" / "2010-12-02.csv").unlink()
+    assert built.poe("build").stdout.strip() == UP_TO_DATE
+    built.replace("ingest/invoices.yaml", "undeclared_columns: fail", "undeclared_columns: ignore")
+    assert built.poe("build", "raw").returncode == 0
+    assert built.query("select count(distinct _partition_key) from raw.invoices") == [(12,)]
+
+
+def test_a_column_that_the_ingest_file_gains_is_added(built):
+    built.replace("ingest/invoices.yaml", "missing_columns: fail", "missing_columns: fill_with_null")
+    built.replace("ingest/invoices.yaml", "undeclared_columns:", "  - {name: Till, type: string}\nundeclared_columns:")
+    result = built.poe("build", "raw")
+    assert result.returncode == 0, result.stderr
+    assert built.query("select count(*), count(till) from raw.invoices") == [(825, 0)]
+
+
+def test_a_column_whose_type_changes_is_refused_once_and_no_row_is_lost(built):
+    built.replace("ingest/invoices.yaml", "Quantity, type: integer", "Quantity, type: bigint")
+    result = built.poe("build", "raw")
+    assert result.returncode == 1
+    (message,) = result.stderr.strip().splitlines()
+    assert message.startswith("BB302 sales/raw/invoices Quantity: ")
+    assert built.query("select count(*) from raw.invoices") == [(825,)]
+
+
+def test_the_warehouse_alone_can_be_deleted(built):
+    (built.root / "data" / "warehouse.duckdb").unlink()
+    assert built.poe("build").returncode == 0
+    assert built.query("select count(*) from published.daily_orders") == [(12,)]

@@ -59,7 +59,10 @@ def test_every_platform_file_says_in_its_first_line_whose_it_is(rendered, path):
 
 @pytest.mark.parametrize("path", [path for path in TEMPLATE_PATHS if classes_of(path) == ["derived"]])
 def test_every_derived_file_says_in_its_first_line_what_to_edit(rendered, path):
-    assert "# derived by `poe generate` from " in (rendered("minimal").root / path).read_text(encoding="utf-8").splitlines()[0]
+    assert (
+        "# derived by `poe generate` from "
+        in (rendered("minimal").root / path).read_text(encoding="utf-8").splitlines()[0]
+    )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -69,7 +72,9 @@ def test_the_manifest_holds_every_platform_file_as_it_was_rendered(rendered, sce
     own = {"platform/manifest.sha256", ".copier-answers.yml"}
     assert manifest.keys() == {path for path in project_files(project) if classes_of(path) == ["platform"]} - own
     for path, digest in manifest.items():
-        assert hashlib.sha256((project.root / path).read_bytes()).hexdigest() == digest, f"{path}: write `make template`"
+        assert hashlib.sha256((project.root / path).read_bytes()).hexdigest() == digest, (
+            f"{path}: write `make template`"
+        )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -169,5 +174,8 @@ def test_recopying_over_a_project_keeps_what_the_unit_wrote(project):
     project.git("add", "-A")
     project.git("commit", "-qm", "Work")
     copier.run_recopy(project.root, defaults=True, overwrite=True, vcs_ref="HEAD", quiet=True)
-    assert project.git("status", "--porcelain").split() in (["M", "ruff.toml"], ["M", ".copier-answers.yml", "M", "ruff.toml"])
+    assert project.git("status", "--porcelain").split() in (
+        ["M", "ruff.toml"],
+        ["M", ".copier-answers.yml", "M", "ruff.toml"],
+    )
     shutil.rmtree(project.root)

@@ -22,7 +22,7 @@ def stamp(folder, **changes):
 
 
 def refusal(folder, **changes) -> str:
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - copier's own type for a refused answer
+    with pytest.raises(ValueError) as error:
         stamp(folder, **changes)
     return str(error.value)
 

@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 import yaml
-from building_block.project import Project
 from building_block import generate, ownership
+from building_block.project import Project
 
 
 def derived(project, path: str) -> str:
@@ -59,7 +59,9 @@ def test_what_other_domains_rely_on_is_locked(project, setting, key):
     assert (project.root / "dbt" / "dbt_project.yml").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["dbt_project.yml", "profiles.yml", "pre-commit-config.yaml", "yamllint.yaml", "pixi.toml"])
+@pytest.mark.parametrize(
+    "name", ["dbt_project.yml", "profiles.yml", "pre-commit-config.yaml", "yamllint.yaml", "pixi.toml"]
+)
 def test_a_setting_that_cannot_be_read_is_refused_at_its_line(project, name):
     project.write(f"settings/{name}", "fine = 1\n[[[\n" if name.endswith("toml") else "fine: 1\n- {\n")
     result = project.poe("generate")
@@ -81,7 +83,11 @@ def test_hooks(project):
     hook = "{id: ours, name: ours, entry: echo ours ran, language: system, verbose: true, pass_filenames: false}"
     project.write("settings/pre-commit-config.yaml", f"repos: [{{repo: local, hooks: [{hook}]}}]\n")
     repositories = yaml.safe_load(derived(project, ".pre-commit-config.yaml"))["repos"]
-    assert [hook["id"] for repo in repositories for hook in repo["hooks"]] == ["platform-lint", "platform-check", "ours"]
+    assert [hook["id"] for repo in repositories for hook in repo["hooks"]] == [
+        "platform-lint",
+        "platform-check",
+        "ours",
+    ]
     project.git("init", "-q")
     project.git("add", "-A")
     assert "ours ran" in project.run("pre-commit", "run", "ours", "--all-files").stdout
@@ -131,7 +137,11 @@ def test_ignores_and_attributes(project):
 def test_code_owners_of_the_unit_stand_before_those_of_the_platform(project):
     project.write("settings/CODEOWNERS", "/dbt/models/published/ @acme/sales-leads\n/platform/ @acme/sales-leads\n")
     rules = [line for line in derived(project, ".github/CODEOWNERS").splitlines() if not line.startswith("#")]
-    assert rules[:3] == ["* @acme/sales-data", "/dbt/models/published/ @acme/sales-leads", "/platform/ @acme/sales-leads"]
+    assert rules[:3] == [
+        "* @acme/sales-data",
+        "/dbt/models/published/ @acme/sales-leads",
+        "/platform/ @acme/sales-leads",
+    ]
     assert [line for line in rules if line.startswith("/platform/ ")][-1] == "/platform/ @acme/data-platform"
 
 
@@ -140,6 +150,13 @@ def test_pixi_dependencies(project):
     manifest = tomllib.loads(derived(project, "pixi.toml"))
     assert manifest["dependencies"] == {"gdal": ">=3.8"}
     assert manifest["environments"]["default"] == ["platform"]
+
+
+def test_a_pixi_dependency_outside_a_table_is_refused(project):
+    project.write("settings/pixi.toml", 'gdal = ">=3.8"\n')
+    result = project.poe("generate")
+    assert result.returncode == 1
+    assert result.stderr.startswith("BB404 settings/pixi.toml:1: `gdal` stands in no table; write it under a table")
 
 
 def test_versions(project):

@@ -18,7 +18,7 @@ RELOAD = 'mutation { reloadRepositoryLocation(repositoryLocationName: "sales") {
 
 
 def ask(port: int, query: str) -> dict:
-    request = urllib.request.Request(  # noqa: S310 - loopback
+    request = urllib.request.Request(
         f"http://127.0.0.1:{port}/graphql",
         json.dumps({"query": query}).encode(),
         {"Content-Type": "application/json"},

@@ -27,7 +27,10 @@ def template(tmp_path_factory) -> StampedProject:
     for version, commit in RELEASES.items():
         clone.git("tag", version, commit)
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     clone.git("rm", "-r", "--quiet", "--cached", ".")
     for path in filter(None, listed.stdout.decode().split("\0")):
@@ -46,7 +49,9 @@ def copier(project: StampedProject, *arguments: str) -> subprocess.CompletedProc
 
 def stamp(template: StampedProject, version: str, folder: Path, scenario: str = "minimal") -> StampedProject:
     data = [f"--data={key}={value}" for key, value in answers(scenario).items()]
-    made = copier(template, "copy", "--quiet", "--defaults", "--vcs-ref", version, *data, str(template.root), str(folder))
+    made = copier(
+        template, "copy", "--quiet", "--defaults", "--vcs-ref", version, *data, str(template.root), str(folder)
+    )
     assert made.returncode == 0, made.stderr
     project = StampedProject(folder)
     project.git("init", "--quiet")
@@ -60,7 +65,7 @@ def commit(project: StampedProject, message: str) -> None:
 
 
 def work_in(project: StampedProject) -> None:
-    """Do what a unit does in its first weeks: new files of every kind, seeds edited, deleted and renamed, every slot used."""
+    """Do what a unit does: new files of every kind; seeds edited, deleted, renamed; every slot used."""
     project.write(
         "ingest/stores.yaml",
         "description: One row per store.\n"

@@ -15,7 +15,7 @@ HEADER = "platform-owned: changed by `copier update` only; see platform/README.m
 @cache
 def patterns() -> dict[str, list[str]]:
     """Return the patterns of each class."""
-    documents = [document for document in yaml.safe_load_all((ROOT / "copier.yml").read_text(encoding="utf-8"))]
+    documents = list(yaml.safe_load_all((ROOT / "copier.yml").read_text(encoding="utf-8")))
     return {name: next(d[f"{name}_paths"]["default"] for d in documents if f"{name}_paths" in d) for name in CLASSES}
 
 
@@ -32,4 +32,6 @@ def rendered_path(file: Path) -> str:
 def template_files() -> list[Path]:
     """Return every file of the template, without what Python leaves behind."""
     skip = {"__pycache__", ".egg-info"}
-    return sorted(f for f in TEMPLATE.rglob("*") if f.is_file() and not any(s in part for part in f.parts for s in skip))
+    return sorted(
+        f for f in TEMPLATE.rglob("*") if f.is_file() and not any(s in part for part in f.parts for s in skip)
+    )

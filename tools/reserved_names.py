@@ -31,7 +31,9 @@ SQL_KEYWORDS = "select keyword_name from duckdb_keywords() where keyword_categor
 
 def reserved_names() -> set[str]:
     """Return every lower-case name that Python, SQL, an installed package or the house has taken."""
-    names = HOUSE | REMOVED_FROM_THE_STANDARD_LIBRARY | {name.lower() for name in [*keyword.kwlist, *keyword.softkwlist]}
+    names = (
+        HOUSE | REMOVED_FROM_THE_STANDARD_LIBRARY | {name.lower() for name in [*keyword.kwlist, *keyword.softkwlist]}
+    )
     names |= {name for (name,) in duckdb.sql(SQL_KEYWORDS).fetchall()}
     names |= {name.lower() for name in sys.stdlib_module_names}
     names |= {name.lower() for name in importlib.metadata.packages_distributions()}

@@ -27,7 +27,9 @@ def start(options: Annotated[list[str] | None, typer.Argument(help="Options of `
 
 
 @app.command()
-def build(selection: Annotated[list[str] | None, typer.Argument(help="Assets, layers; with + upstream.")] = None) -> None:
+def build(
+    selection: Annotated[list[str] | None, typer.Argument(help="Assets, layers; with + upstream.")] = None,
+) -> None:
     """Build what is missing or out of date; with a selection, build just that."""
     from building_block.build.run import build as run
     from building_block.warehouse.client import Warehouse

@@ -57,7 +57,7 @@ def write(project: Project) -> list[str]:
 
 
 def _joined(project: Project, name: str) -> str:
-    """Join the two halves: YAML by keys, text as text. Without a domain's half the platform's stays letter by letter."""
+    """Join the two halves: YAML by keys, text as text. Without a domain's half the platform's stays as it is."""
     header = f"# derived by `poe generate` from platform/settings/ and settings/{name}: edit the latter\n"
     slug = project.domain.slug
     # A distribution's name is written with hyphens, every other name of the domain with underscores.
@@ -81,10 +81,14 @@ def _joined(project: Project, name: str) -> str:
 def _joined_toml(platform: str, domain: str, where: str) -> str:
     text = f"{platform}\n# from {where}\n{domain}"
     try:
-        tomllib.loads(domain)
+        half = tomllib.loads(domain)
     except tomllib.TOMLDecodeError as error:
         at = f"{where}:{getattr(error, 'lineno', 1)}"  # the standard library tells the line from 3.14 on
         raise ProblemError(Problem(Code.SETTING_SYNTAX, at, f"not TOML: {error}", "write valid TOML")) from None
+    if bare := next((key for key, value in half.items() if not isinstance(value, dict)), None):
+        # Appended to the platform's half it would become a key of that half's last table.
+        what, write = f"`{bare}` stands in no table", "write it under a table, for example [dependencies]"
+        raise ProblemError(Problem(Code.SETTING_SYNTAX, f"{where}:1", what, write))
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -116,7 +120,9 @@ def _merged(platform: Any, domain: Any) -> Any:
     """Merge mappings key by key and append lists; elsewhere the domain's value wins."""
     match platform, domain:
         case dict(), dict():
-            return platform | {key: _merged(platform[key], domain[key]) if key in platform else domain[key] for key in domain}
+            return platform | {
+                key: _merged(platform[key], domain[key]) if key in platform else domain[key] for key in domain
+            }
         case list(), list():
             return [*platform, *domain]
         case _:
@@ -137,7 +143,9 @@ def _line(node: yaml.Node | None, key: tuple[str, ...]) -> int | None:
     line = None
     for part in key:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        line, node = next(((name.start_mark.line + 1, value) for name, value in pairs if name.value == part), (None, None))
+        line, node = next(
+            ((name.start_mark.line + 1, value) for name, value in pairs if name.value == part), (None, None)
+        )
     return line
 
 

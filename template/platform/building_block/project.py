@@ -10,7 +10,7 @@ from pathlib import Path
 from building_block.messages import Code, Problem, ProblemError
 
 LAYERS = ("raw", "staging", "intermediate", "marts", "published")
-"""The folders of data, in the order in which it walks; each is a warehouse schema and a Dagster group of the same name."""
+"""The folders of data in the order in which it walks; each is a warehouse schema and a Dagster group too."""
 
 DATA_VARIABLE = "BUILDING_BLOCK_DATA"
 
@@ -98,7 +98,7 @@ class Project:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
     def enter(self) -> None:
-        """Set what dbt and Dagster read from the environment and create Dagster's home, for this process and its children."""
+        """Set what dbt and Dagster read from the environment, for child processes too, and create Dagster's home."""
         os.environ |= {
             DATA_VARIABLE: str(self.data),
             "DAGSTER_HOME": str(self.dagster_home),
@@ -111,4 +111,3 @@ class Project:
         target = self.dagster_home / "dagster.yaml"
         if not target.is_file() or target.read_bytes() != settings:
             target.write_bytes(settings)
-

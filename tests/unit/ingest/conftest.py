@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
-
 from building_block.ingest.load import load_specs
 from building_block.ingest.spec import IngestSpec
 from building_block.messages import ProblemError

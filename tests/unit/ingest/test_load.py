@@ -11,12 +11,11 @@ import jsonschema
 import pyarrow as pa
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from building_block.ingest.load import load_specs
 from building_block.ingest.schema import ingest_schema, ingest_schema_text
 from building_block.messages import ProblemError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 EXAMPLE = """\
 # yaml-language-server: $schema=../platform/schemas/ingest.json
@@ -54,8 +53,10 @@ def load(tmp_path: Path, content: str, name: str = "invoices.yaml") -> list:
 def test_the_example_loads_with_every_key(tmp_path: Path) -> None:
     [spec] = load(tmp_path, EXAMPLE)
     assert (spec.table, spec.file, spec.classification) == ("invoices", "ingest/invoices.yaml", "internal")
-    assert spec.source.kind == "file" and spec.source.folder == "${LANDING:-sample/retail}"
-    assert spec.partitions.start == date(2010, 12, 1) and spec.freshness == timedelta(hours=36)
+    assert spec.source.kind == "file"
+    assert spec.source.folder == "${LANDING:-sample/retail}"
+    assert spec.partitions.start == date(2010, 12, 1)
+    assert spec.freshness == timedelta(hours=36)
     assert spec.partitions.definition().get_first_partition_key() == "2010-12-01"
     assert spec.arrow_schema.field("UnitPrice").type == pa.decimal128(18, 2)
     assert spec.arrow_schema.names[-2:] == ["_source_file", "_partition_key"]
@@ -150,7 +151,8 @@ def test_a_file_that_is_no_yaml_mapping_is_one_problem(
     refused: Callable[..., list[str]], content: bytes, where: str
 ) -> None:
     [message] = refused(t__yaml=content)
-    assert message.startswith("BB101 ingest/t.yaml:") and where in message
+    assert message.startswith("BB101 ingest/t.yaml:")
+    assert where in message
 
 
 def test_all_problems_of_all_files_come_in_one_error(refused: Callable[..., list[str]]) -> None:
@@ -228,4 +230,5 @@ def test_any_mutation_gives_a_spec_or_problems_and_never_another_error(tmp_path:
         lines = content.count(b"\n") + content.count(b"\r") + content.count(b"\x85") + content.count(b"\xe2") + 2
         for problem in error.problems:
             assert 1 <= int(problem.where.removeprefix("ingest/t.yaml:")) <= lines
-            assert problem.what and problem.write
+            assert problem.what
+            assert problem.write

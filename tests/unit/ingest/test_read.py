@@ -11,10 +11,10 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from building_block.messages import ProblemError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from building_block.messages import ProblemError
 from tests.unit.ingest.conftest import DAY, Shop
 
 EVERY_TYPE = {
@@ -79,7 +79,8 @@ def test_an_unpartitioned_table_reads_its_one_file(shop: Shop) -> None:
     shop.land("id,name\n1,a\n", "codes.csv")
     spec = shop.spec(source={"pattern": "codes.csv"}, partitions=None)
     assert shop.read(spec, None).column_names == ["id", "name", "_source_file"]
-    assert spec.source.fingerprint(shop.root, None) and spec.source.partitions_available(shop.root, spec) == set()
+    assert spec.source.fingerprint(shop.root, None)
+    assert spec.source.partitions_available(shop.root, spec) == set()
 
 
 @pytest.mark.parametrize(
@@ -498,7 +499,8 @@ def test_two_months_of_real_invoices_are_read(shop: Shop, online_retail: Path) -
     tables = [shop.read(spec, key) for key in keys]
     whole = pa.concat_tables(tables)
     assert (len(keys), keys[0], keys[-1]) == (44, "2010-12-01", "2011-01-31")
-    assert whole.num_rows == 77_628 and whole.schema == spec.arrow_schema
+    assert whole.num_rows == 77_628
+    assert whole.schema == spec.arrow_schema
     assert whole["CustomerID"].null_count == 28_866
     assert sum(value.as_py() < 0 for value in whole["Quantity"]) == 1_595
 

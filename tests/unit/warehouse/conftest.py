@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
-
 from building_block.messages import Code, Problem, ProblemError
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.io_manager import WarehouseIOManager

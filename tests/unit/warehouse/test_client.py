@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import duckdb
 import pytest
-
 from building_block.messages import Code, ProblemError
 from building_block.warehouse.client import Warehouse
 

@@ -13,7 +13,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-
 from building_block.messages import Code, ProblemError
 from building_block.warehouse.handover import BATCH_ROWS, fetch, offer, surfacing, to_reader
 

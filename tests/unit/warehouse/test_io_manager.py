@@ -13,7 +13,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-
 from building_block.messages import Code, Problem, ProblemError
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.handover import BATCH_ROWS

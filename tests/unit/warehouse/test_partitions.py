@@ -7,12 +7,11 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pyarrow as pa
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
 from building_block.warehouse.table import PARTITION, Table, quoted
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 TABLE = Table.of(dg.AssetKey(["sales", "raw", 'a "strange" naïve; name']))
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)

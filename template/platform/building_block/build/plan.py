@@ -2,6 +2,7 @@
 """What a build has to do: which assets, and which of their partitions, are missing or out of date."""
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from building_block.build.records import Records
+from building_block.build.records import Materialization, Records
 from building_block.ingest.spec import IngestSpec
 from building_block.messages import Code, Problem, ProblemError, nearest
 
@@ -23,6 +24,28 @@ class Step:
 
     assets: tuple[dg.AssetKey, ...]
     partitions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Data in a landing folder behind a partition."""
+
+    fingerprint: str | None
+
+    def is_in(self, done: Materialization) -> bool:
+        """Say whether a partition was made from this data."""
+        return done.fingerprint == self.fingerprint
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What the assets upstream hold for a partition."""
+
+    storage_id: int
+
+    def is_in(self, done: Materialization) -> bool:
+        """Say whether a partition was made after this was written."""
+        return done.storage_id > self.storage_id
 
 
 class Plan:
@@ -69,7 +92,8 @@ class Plan:
     @property
     def blocked(self) -> list[dg.AssetKey]:
         """The assets that were left as they were, because something upstream failed."""
-        return [key for key in self._order if self._ancestors(key) & self._failed and key not in self._failed]
+        wanted = [key for key in self._order if self._chosen is None or key in self._chosen]
+        return [key for key in wanted if self._ancestors(key) & self._failed and key not in self._failed]
 
     def _together(self, keys: Sequence[dg.AssetKey]) -> Iterator[Step]:
         due: list[dg.AssetKey] = []
@@ -88,31 +112,51 @@ class Plan:
             yield Step((key,), run)
 
     def _due(self, key: dg.AssetKey, new: set[dg.AssetKey]) -> bool:
+        """Say whether an asset without partitions is due, given the assets that are new by then."""
+        landed = self._ingest[key].source.fingerprint(self._root, None) if key in self._ingest else None
+        if key in self._ingest and landed is None and self._ingest[key].source.when_missing == "skip":
+            return False
         if self._chosen is not None:
             return key in self._chosen
         own, upstream = self._latest.get(key), self._upstream(key)
-        if own is None or own.code_version != self._specs[key].code_version or upstream & new:
+        if own is None or self._changed(key, own) or own.fingerprint != landed:
             return True
-        return any(other in self._latest and self._latest[other].storage_id > own.storage_id for other in upstream)
+        newest = max((self._latest[other].storage_id for other in upstream if other in self._latest), default=0)
+        return bool(upstream & new) or newest > own.storage_id
 
     def _due_partitions(self, key: dg.AssetKey, every: Sequence[str]) -> set[str]:
+        """Return the partitions of an asset that have data upstream and are missing or out of date."""
         if self._chosen is not None and key not in self._chosen:
             return set()
+        ready = self._landed(key, every) if key in self._ingest else self._read_from(key, every)
+        if self._chosen is not None:
+            return set(ready)
         done = self._records.partitions(key)
+        return {
+            name
+            for name, source in ready.items()
+            if name not in done or self._changed(key, done[name]) or not source.is_in(done[name])
+        }
+
+    def _changed(self, key: dg.AssetKey, done: Materialization) -> bool:
+        """Say whether an asset's code is another than the one it was made by, as far as the asset tells."""
         version = self._specs[key].code_version
-        if spec := self._ingest.get(key):
-            landed = spec.source.partitions_available(self._root, spec) & set(every)
-            now = {name: spec.source.fingerprint(self._root, name) for name in landed}
-            if self._chosen is not None:
-                return set(now)
-            return {
-                name for name in now if name not in done or (done[name].code_version, done[name].fingerprint) != (version, now[name])
-            }
-        upstream = [other for other in self._upstream(key) if self._specs[other].partitions_def]
-        ready = set(every).intersection(*(self._records.partitions(other) for other in upstream))
-        if self._chosen is not None or any(other in self._written for other in self._upstream(key)):
-            return ready
-        return {name for name in ready if name not in done or done[name].code_version != version}
+        return version is not None and version != done.code_version
+
+    def _landed(self, key: dg.AssetKey, every: Sequence[str]) -> dict[str, Landed]:
+        source = self._ingest[key].source
+        names = source.partitions_available(self._root, self._ingest[key]) & set(every)
+        return {name: Landed(source.fingerprint(self._root, name)) for name in names}
+
+    def _read_from(self, key: dg.AssetKey, every: Sequence[str]) -> dict[str, Upstream]:
+        own = self._specs[key].partitions_def
+        same = [other for other in self._upstream(key) if self._specs[other].partitions_def == own]
+        records = [self._records.partitions(other) for other in same]
+        whole = max((self._latest[o].storage_id for o in self._upstream(key) - {*same} if o in self._latest), default=0)
+        return {
+            name: Upstream(max([whole, *(record[name].storage_id for record in records)]))
+            for name in set(every).intersection(*records)
+        }
 
     def _upstream(self, key: dg.AssetKey) -> set[dg.AssetKey]:
         return {dep.asset_key for dep in self._specs[key].deps if dep.asset_key in self._specs}
@@ -148,7 +192,8 @@ def chosen_assets(defs: dg.Definitions, selection: Sequence[str]) -> set[dg.Asse
         elif name in names:
             name = f'key:"{names[name].to_user_string()}"'
         try:
-            found = dg.AssetSelection.from_string(before + name + after).resolve(graph)
+            with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
+                found = dg.AssetSelection.from_string(before + name + after).resolve(graph)
         except Exception:  # the parser raises types of its own; what is wrong is always the word
             found = set()
         if not found:

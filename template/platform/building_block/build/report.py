@@ -55,7 +55,7 @@ class Report:
                     if evaluation.blocking or evaluation.severity == dg.AssetCheckSeverity.ERROR:
                         failed.add(evaluation.asset_key)
             elif event.is_step_failure:
-                self.messages += _messages(event)
+                self.messages += [text for text in _messages(event) if text not in self.messages]
         for asset in failed:
             self._of(asset).failed = True
         return failed
@@ -65,7 +65,7 @@ class Report:
         names = {asset: ".".join(asset.path[-2:]) for asset in self.outcomes}
         rows = row_counts(warehouse, names.values())
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("asset")
+        table.add_column("asset", no_wrap=True)
         for column in ("partitions", "rows", "seconds", "checks"):
             table.add_column(column, justify="right")
         for asset, outcome in self.outcomes.items():
@@ -79,7 +79,7 @@ class Report:
                 style="red" if outcome.failed else None,
             )
         for asset in self.blocked:
-            table.add_row("/".join(asset.path[-2:]), "", "", "", "not built: upstream failed", style="yellow")
+            table.add_row("/".join(asset.path[-2:]), "", "", "", "not built", style="yellow")
         return table
 
     def _of(self, asset: dg.AssetKey) -> Outcome:

@@ -17,8 +17,8 @@ from building_block.project import Project
 class DbtModels(dg.Component, dg.Model, dg.Resolvable):
     """Every model of ``dbt/`` as an asset, every data test as a check of its asset.
 
-    Ours and not dagster-dbt's ``DbtProjectComponent``: that one works on a copy of the project that only ``dg`` refreshes,
-    so tests and plain Python would see yesterday's models.
+    Ours and not dagster-dbt's ``DbtProjectComponent``: that one works on a copy of the project that only ``dg``
+    refreshes, so tests and plain Python would see yesterday's models.
     """
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:

@@ -11,7 +11,7 @@ from building_block.project import Domain
 
 
 class LayerTranslator(DagsterDbtTranslator):
-    """Names a model ``models/marts/fct_orders.sql`` of the domain sales ``sales/marts/fct_orders`` in the group marts."""
+    """Names the model ``models/marts/fct_orders.sql`` of sales ``sales/marts/fct_orders``, in the group marts."""
 
     def __init__(self, domain: Domain) -> None:
         # Checks on sources stay dbt's own: as Dagster checks they would let dbt start before the ingest's checks ended.

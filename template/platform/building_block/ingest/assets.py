@@ -32,7 +32,6 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
             "on_schema_change": "append_new_columns",
         },
         partitions_def=spec.partitions and spec.partitions.definition(),
-        backfill_policy=dg.BackfillPolicy.single_run(),
         automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule),
         freshness_policy=spec.freshness and dg.FreshnessPolicy.time_window(fail_window=spec.freshness),
         # A day without trade has no file: the run then ends well and materialises nothing.
@@ -41,12 +40,13 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
     def ingest(context: dg.AssetExecutionContext) -> Iterator[dg.Output]:
         keys = context.partition_keys if spec.partitions else [None]
         found = {key: spec.source.fingerprint(project.root, key) for key in keys}
-        if present := [key for key in keys if found[key] or spec.source.when_missing == "fail"]:
-            for key in present:
-                context.add_asset_metadata({FINGERPRINT: found[key]}, partition_key=key)
-            yield dg.Output(_chained(project, spec, present))
-        else:
-            context.log.info("Nothing has landed for %s.", ", ".join(filter(None, keys)))
+        if not any(found.values()) and spec.source.when_missing == "skip":
+            context.log.info("Nothing has landed for %s.", " to ".join(filter(None, {keys[0], keys[-1]})))
+            return
+        for key in keys:
+            # Of several days none may lack its file: the write would take the rows that the day has from earlier.
+            context.add_asset_metadata({FINGERPRINT: found[key]}, partition_key=key)
+        yield dg.Output(_chained(project, spec, keys))
 
     return ingest
 

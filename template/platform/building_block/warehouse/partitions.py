@@ -63,7 +63,7 @@ def replace_partitions(
     if table.columns(connection) is None:
         return table.replace(connection, reader)
     _evolve(connection, table, reader.schema, on_schema_change)
-    connection.execute(f"DELETE FROM {table} WHERE {OF_PARTITIONS}", [list(keys)])  # noqa: S608
+    connection.execute(f"DELETE FROM {table} WHERE {OF_PARTITIONS}", [list(keys)])
     offer(connection, INCOMING, reader)
     return connection.execute(f"INSERT INTO {table} BY NAME FROM {INCOMING}").fetchone()[0]
 

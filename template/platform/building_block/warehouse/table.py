@@ -71,7 +71,7 @@ class Table:
         """
         if (existing := self.columns(connection)) is None:
             raise ProblemError(self.missing())
-        query, parameters = f"SELECT {columns} FROM {self}", []  # noqa: S608
+        query, parameters = f"SELECT {columns} FROM {self}", []
         if keys is not None:
             if PARTITION not in existing:
                 what = f"the asset is partitioned and {self} has no column {PARTITION}"
