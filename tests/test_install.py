@@ -19,7 +19,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from tests.conftest import StampedProject
-from tools.ownership import ROOT, TEMPLATE
+from tools.ownership import TEMPLATE
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +31,8 @@ PYTHONS = list(REQUIRES_PYTHON.filter(f"3.{minor}" for minor in range(100)))
 
 @pytest.fixture(scope="session")
 def uv() -> str:
-    """The path of uv; a machine without it fails the run."""
-    found = shutil.which("uv") or shutil.which("uv", path=ROOT / ".tools" / "bin")
-    return found or pytest.fail("uv is missing: `python3 -m venv .tools && .tools/bin/pip install uv`")
+    """The path of uv, which this repository's development group brings."""
+    return str(Path(sys.executable).with_name("uv"))
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:

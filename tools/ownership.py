@@ -1,5 +1,6 @@
 """Reads the one declaration of ownership, in copier.yml, for the tools and the tests."""
 
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -30,8 +31,7 @@ def rendered_path(file: Path) -> str:
 
 
 def template_files() -> list[Path]:
-    """Return every file of the template, without what Python leaves behind."""
-    skip = {"__pycache__", ".egg-info"}
-    return sorted(
-        f for f in TEMPLATE.rglob("*") if f.is_file() and not any(s in part for part in f.parts for s in skip)
-    )
+    """Return every file of the template as git sees it, uncommitted ones too."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "template"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
+    return sorted(file for path in listed if (file := ROOT / path).is_file())

@@ -36,7 +36,7 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
     specs = list(defs.resolve_all_asset_specs())
     ingest = {dg.AssetKey([project.domain.slug, "raw", s.table]): s for s in load_specs(project.ingest, project.root)}
     report = Report()
-    with dg.DagsterInstance.get() as instance, Progress(*_COLUMNS, console=console, transient=True) as progress:
+    with dg.DagsterInstance.get() as instance, Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
         records = Records(instance, Warehouse(project.warehouse))
         executable = defs.resolve_asset_graph().executable_asset_keys
         plan = Plan(project.root, specs, ingest, records, executable, chosen_assets(defs, selection))
