@@ -9,11 +9,11 @@ else ifneq ($(shell command -v uv),)
   RUN := uv run
 else
   TOOL := .tools/bin/uv
-  RUN := $(CURDIR)/.tools/bin/uv run
+  RUN := "$(CURDIR)/.tools/bin/uv" run
 endif
 
 ifdef LANDING
-  export LANDING := $(abspath $(LANDING))
+  export override LANDING := $(abspath $(LANDING))
 endif
 
 .PHONY: demo test lint template
@@ -23,7 +23,7 @@ demo: $(filter .tools/%,$(TOOL))  ## Stamp build/sales, build it, show its table
 	$(RUN) copier copy --quiet --defaults --vcs-ref HEAD --data-file tests/answers/minimal.yml "$(CURDIR)" build/sales
 	git -C build/sales init --quiet
 	cd build/sales && $(RUN) poe build
-	@echo "To see the graph in the browser: cd build/sales && $(RUN) poe start"
+	@echo 'To see the graph in the browser: cd build/sales && $(RUN) poe start'
 
 test: lint  ## Lint and run all tests; PYTEST="-k update" for some
 	$(RUN) pytest $(PYTEST)

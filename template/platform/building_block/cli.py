@@ -31,7 +31,7 @@ def build(
     selection: Annotated[list[str] | None, typer.Argument(help="Assets, layers; with + upstream.")] = None,
 ) -> None:
     """Build what is missing or out of date; with a selection, build just that."""
-    from building_block.build.run import build as run
+    from building_block.materialize.run import build as run
     from building_block.warehouse.client import Warehouse
 
     project = _entered()

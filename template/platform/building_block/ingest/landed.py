@@ -1,26 +1,22 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """A landed file opened on a DuckDB connection, and the streaming of its rows in the declared types."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 
+from building_block.ingest.column import Column
+from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.exact import exact_cast, misfit
 from building_block.messages import Code, Problem, ProblemError
 from building_block.warehouse.handover import BATCH_ROWS
-
-if TYPE_CHECKING:
-    from building_block.ingest.column import Column
-    from building_block.ingest.spec import IngestSpec
 
 NAMED = 5
 
@@ -81,28 +77,28 @@ def _total(found: list[Problem], shown: str, count: int) -> list[Problem]:
     return [Problem(found[0].code, shown, what, "correct what writes the file, then land it again")]
 
 
-def typed_batches(landed: Landed, spec: IngestSpec, origin: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    """Return an iterator over the rows in ``spec.arrow_schema``; ``origin`` are the values of its last columns.
+def typed_batches(landed: Landed, table: DeclaredTable, origin: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    """Return an iterator over the rows in ``table.arrow_schema``; ``origin`` are the values of its last columns.
 
     Raise ProblemError at once when the columns do not match, and while iterating when a row or a value is wrong.
     """
-    ProblemError.raise_any(_unmatched(landed, spec))
+    ProblemError.raise_any(_unmatched(landed, table))
     there = {column.name: column for column in landed.columns}
     selected = [
         f"{exact_cast(found.sql, found.type, column.sql_type) if found else f'NULL::{column.sql_type}'}"
         f" AS {identifier(column.name)}"
-        for column in spec.columns
+        for column in table.columns
         for found in [there.get(column.name)]
     ]
     selected += [f"{literal(value)} AS {name}" for name, value in origin.items()]
-    return _stream(landed, spec, f"SELECT {', '.join(selected)} FROM {landed.relation}")
+    return _stream(landed, table, f"SELECT {', '.join(selected)} FROM {landed.relation}")
 
 
-def _stream(landed: Landed, spec: IngestSpec, query: str) -> Iterator[pa.RecordBatch]:
+def _stream(landed: Landed, table: DeclaredTable, query: str) -> Iterator[pa.RecordBatch]:
     try:
         yield from landed.con.execute(query).to_arrow_reader(BATCH_ROWS)
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow's stream turns DuckDB's errors into OSError
-        raise ProblemError(*(landed.damage() or _misfits(landed, spec) or [_unexplained(landed, error)])) from error
+        raise ProblemError(*(landed.damage() or _misfits(landed, table) or [_unexplained(landed, error)])) from error
 
 
 def _unexplained(landed: Landed, error: Exception) -> Problem:
@@ -111,23 +107,23 @@ def _unexplained(landed: Landed, error: Exception) -> Problem:
     return Problem(Code.LANDING_FILE_BROKEN, landed.shown, f"DuckDB cannot read it: {first_line}", write)
 
 
-def _unmatched(landed: Landed, spec: IngestSpec) -> Iterator[Problem]:
+def _unmatched(landed: Landed, table: DeclaredTable) -> Iterator[Problem]:
     where = landed.shown + landed.header
-    declared = {column.name for column in spec.columns}
+    declared = {column.name for column in table.columns}
     names = [column.name for column in landed.columns]
     for name in sorted({name for name in names if name in declared and names.count(name) > 1}):
         what, write = f"the file has two columns `{name}`", "give one of them another name"
         yield Problem(Code.LANDING_COLUMN_UNDECLARED, where, what, write, name)
-    for name in dict.fromkeys(names) if spec.undeclared_columns == "fail" else ():
+    for name in dict.fromkeys(names) if table.undeclared_columns == "fail" else ():
         if name not in declared:
-            what = f"the file has a column `{name}` that {spec.file} does not declare"
+            what = f"the file has a column `{name}` that {table.file} does not declare"
             entry = f"- {{name: {json.dumps(name, ensure_ascii=False)}, type: string}}"
             write = f"write `{entry}` under `columns`, or `undeclared_columns: ignore`"
             yield Problem(Code.LANDING_COLUMN_UNDECLARED, where, what, write, name)
-    missing = [column.name for column in spec.columns if column.name not in names]
+    missing = [column.name for column in table.columns if column.name not in names]
     # A file that has none of the columns is another file, or lost its header line: all NULL would hide that.
-    for name in missing if spec.missing_columns == "fail" or len(missing) == len(declared) else ():
-        what = f"the file lacks the column `{name}` that {spec.file} declares"
+    for name in missing if table.missing_columns == "fail" or len(missing) == len(declared) else ():
+        what = f"the file lacks the column `{name}` that {table.file} declares"
         near = get_close_matches(name.lower(), [other.lower() for other in names if other not in declared], 1)
         near = [other for other in names if near and other.lower() == near[0]]
         write = (
@@ -138,9 +134,9 @@ def _unmatched(landed: Landed, spec: IngestSpec) -> Iterator[Problem]:
         yield Problem(Code.LANDING_COLUMN_MISSING, where, what, write, name)
 
 
-def _misfits(landed: Landed, spec: IngestSpec) -> list[Problem]:
+def _misfits(landed: Landed, table: DeclaredTable) -> list[Problem]:
     """Return the first values that do not fit their declared type."""
-    declared = {column.name: column for column in spec.columns}
+    declared = {column.name: column for column in table.columns}
     pairs = [(declared[found.name], found) for found in landed.columns if found.name in declared]
     # Renamed, so that no column of the file can be taken for the row number.
     inner = ", ".join(f"{found.sql} AS v{i}" for i, (_, found) in enumerate(pairs))
@@ -160,13 +156,13 @@ def _misfits(landed: Landed, spec: IngestSpec) -> list[Problem]:
     except duckdb.Error:
         return []
     places = dict(zip(rows_ := sorted({n for n, *_ in named}), landed.places(rows_), strict=True))
-    found = [_misfit_problem(*places[n], column, value, spec) for n, column, value in named]
+    found = [_misfit_problem(*places[n], column, value, table) for n, column, value in named]
     return found + _total(found, landed.shown, count)
 
 
-def _misfit_problem(where: str, path: str, column: Column, value: str, spec: IngestSpec) -> Problem:
-    secret = (column.classification or spec.classification) in ("confidential", "restricted")
+def _misfit_problem(where: str, path: str, column: Column, value: str, table: DeclaredTable) -> Problem:
+    secret = (column.classification or table.classification) in ("confidential", "restricted")
     shown = "a value" if secret else f"`{value if len(value) <= 40 else value[:39] + '…'}`"
     what = f"{shown} does not fit `{column.type}` exactly"
-    write = f"correct the value, or write a wider `type` (`string` takes all) for `{column.name}` in {spec.file}"
+    write = f"correct the value, or write a wider `type` (`string` takes all) for `{column.name}` in {table.file}"
     return Problem(Code.LANDING_TYPE, where, what, write, f"{path} {column.name}".lstrip())

@@ -1,19 +1,15 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """The interface of a kind of source: what a sensor and an asset ask of it."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pyarrow as pa
 from pydantic import Field
 
+from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.strict import Strict
-
-if TYPE_CHECKING:
-    from building_block.ingest.spec import IngestSpec
 
 
 class Source(Strict, ABC):
@@ -27,7 +23,7 @@ class Source(Strict, ABC):
         """Raise ``wrong(…)`` when the source does not fit a table that is, or is not, partitioned."""
 
     @abstractmethod
-    def partitions_available(self, root: Path, spec: IngestSpec) -> set[str]:
+    def partitions_available(self, root: Path, table: DeclaredTable) -> set[str]:
         """Return the valid partition keys that have data now; none for an unpartitioned table."""
 
     @abstractmethod
@@ -35,8 +31,8 @@ class Source(Strict, ABC):
         """Return a cheap identity of the data behind ``key``, None when there is none."""
 
     @abstractmethod
-    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader:
-        """Stream the data behind ``key`` in the schema ``spec.arrow_schema``; raise when it is missing.
+    def read(self, root: Path, key: str | None, table: DeclaredTable) -> pa.RecordBatchReader:
+        """Stream the data behind ``key`` in the schema ``table.arrow_schema``; raise when it is missing.
 
         A fault deep in the data raises while the batches are iterated, so write them in one transaction.
         """

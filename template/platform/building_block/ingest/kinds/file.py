@@ -1,28 +1,24 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """The kind ``file``: one file a partition in a folder, whatever its format."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import duckdb
 import pyarrow as pa
 from pydantic import AfterValidator, Field
 
+from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.landed import Landed, typed_batches
 from building_block.ingest.source import Source
 from building_block.ingest.strict import wrong
 from building_block.ingest.variables import expand, is_well_formed
 from building_block.messages import Code, Problem, ProblemError
-
-if TYPE_CHECKING:
-    from building_block.ingest.spec import IngestSpec
 
 PLACEHOLDER = "{partition_key}"
 
@@ -68,15 +64,15 @@ class FileSource(Source):
             what = f"`{self.pattern}` contains {PLACEHOLDER}, but the table has no `partitions`"
             raise wrong(what, "write `partitions`, or the name of one file", "source", "pattern")
 
-    def partitions_available(self, root: Path, spec: IngestSpec) -> set[str]:
+    def partitions_available(self, root: Path, table: DeclaredTable) -> set[str]:
         """Return the keys that have a file; names whose key is not a valid partition are ignored."""
         folder = self._folder(root)
-        if not spec.partitions:
+        if not table.partitions:
             return set()
         before, after = self.pattern.split(PLACEHOLDER)
         names = (path.relative_to(folder).as_posix() for path in folder.glob(f"{before}*{after}"))
         keys = (name[len(before) : len(name) - len(after)] for name in names)
-        return {key for key in keys if spec.partitions.has(key)}
+        return {key for key in keys if table.partitions.has(key)}
 
     def fingerprint(self, root: Path, key: str | None) -> str | None:
         """Return a short hash of the file's name, size and time of change."""
@@ -87,7 +83,7 @@ class FileSource(Source):
             return None
         return hashlib.sha256(f"{name}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]
 
-    def read(self, root: Path, key: str | None, spec: IngestSpec) -> pa.RecordBatchReader:
+    def read(self, root: Path, key: str | None, table: DeclaredTable) -> pa.RecordBatchReader:
         """Stream the file. What can be known without reading all rows raises here, the rest while iterating."""
         folder, name = self._folder(root), self._name(key)
         path = folder / name
@@ -102,8 +98,8 @@ class FileSource(Source):
             scratch = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="ingest-")))
             con = opening.enter_context(duckdb.connect())
             con.execute("SET TimeZone = 'UTC'")  # a Parquet timestamp with a zone shall not depend on the machine's
-            batches = typed_batches(self.open(con, path, shown, scratch), spec, origin)
-            return pa.RecordBatchReader.from_batches(spec.arrow_schema, _closing(opening.pop_all(), batches))
+            batches = typed_batches(self.open(con, path, shown, scratch), table, origin)
+            return pa.RecordBatchReader.from_batches(table.arrow_schema, _closing(opening.pop_all(), batches))
 
     def _folder(self, root: Path) -> Path:
         place = f"folder {self.folder}"

@@ -1,8 +1,6 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """What a build has to do: which assets, and which of their partitions, are missing or out of date."""
 
-import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -10,9 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from building_block.build.records import Materialization, Records
 from building_block.ingest.spec import IngestSpec
-from building_block.messages import Code, Problem, ProblemError, nearest
+from building_block.materialize.records import Materialization, Records
 
 MOST_PARTITIONS_A_RUN = 31
 """A month of days: large enough that a run's own cost vanishes, small enough that a failure repeats little."""
@@ -168,39 +165,6 @@ class Plan:
             found |= to_visit
             to_visit = {other for one in to_visit for other in self._upstream(one)} - found
         return found
-
-
-def chosen_assets(defs: dg.Definitions, selection: Sequence[str]) -> set[dg.AssetKey] | None:
-    """Return the assets that a person's words select, or None for no words.
-
-    A word is an asset's name (``orders_cleaned``, ``marts/orders_cleaned``), a layer (``marts``), either with ``+`` before it
-    (and all upstream) or after it (and all downstream), or any other selection of Dagster's own syntax.
-
-    Raises:
-        ProblemError: a word selects nothing.
-    """
-    if not selection:
-        return None
-    graph = defs.resolve_asset_graph()
-    names = {"/".join(key.path[at:]): key for key in graph.materializable_asset_keys for at in range(len(key.path))}
-    layers = {spec.group_name for spec in defs.resolve_all_asset_specs()}
-    chosen: set[dg.AssetKey] = set()
-    for word in selection:
-        before, name, after = re.fullmatch(r"(\+?)(.*?)(\+?)", word).groups()
-        if name in layers:
-            name = f'group:"{name}"'
-        elif name in names:
-            name = f'key:"{names[name].to_user_string()}"'
-        try:
-            with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
-                found = dg.AssetSelection.from_string(before + name + after).resolve(graph)
-        except Exception:  # the parser raises types of its own; what is wrong is always the word
-            found = set()
-        if not found:
-            write = f"write {nearest(name, [*names, *layers])}"
-            raise ProblemError(Problem(Code.SELECTION_UNKNOWN, "poe build", f"`{word}` selects no asset", write))
-        chosen |= found & graph.materializable_asset_keys
-    return chosen
 
 
 def _consecutive(every: Sequence[str], due: set[str]) -> Iterator[tuple[str, ...]]:

@@ -10,10 +10,11 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from building_block.build.plan import Plan, Step, chosen_assets
-from building_block.build.records import Records
-from building_block.build.report import Report
 from building_block.ingest.load import load_specs
+from building_block.materialize.plan import Plan, Step
+from building_block.materialize.records import Records
+from building_block.materialize.report import Report
+from building_block.materialize.selection import chosen_assets
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse
 
@@ -36,7 +37,10 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
     specs = list(defs.resolve_all_asset_specs())
     ingest = {dg.AssetKey([project.domain.slug, "raw", s.table]): s for s in load_specs(project.ingest, project.root)}
     report = Report()
-    with dg.DagsterInstance.get() as instance, Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with (
+        dg.DagsterInstance.get() as instance,
+        Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
         records = Records(instance, Warehouse(project.warehouse))
         executable = defs.resolve_asset_graph().executable_asset_keys
         plan = Plan(project.root, specs, ingest, records, executable, chosen_assets(defs, selection))

@@ -1,0 +1,101 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""What an ingest file declares of its table, for whoever reads data into it: columns, partitions, policies."""
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_validator
+
+from building_block.ingest.column import Classification, Column
+from building_block.ingest.strict import Strict, wrong
+from building_block.messages import Code
+
+RESERVED = ("_source_file", "_partition_key")
+TABLE_NAME = "^[a-z][a-z0-9_]{0,62}$"
+
+
+def _day(value: Any) -> date:
+    try:
+        # YAML reads 2010-12-01 as a date, "2010-12-01" as text and 2010-12-01 06:00 as a datetime, which is a date too.
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise wrong(f"`{value}` is not a date", "write a day as `2010-12-01`") from None
+
+
+def _table(value: str) -> str:
+    if re.fullmatch(TABLE_NAME, value):
+        return value
+    write = "write `table:` with a small letter, then small letters, digits and _, at most 63 in all"
+    raise wrong(f"`{value}` is not a table name", write)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+TableName = Annotated[str, AfterValidator(_table), WithJsonSchema({"type": "string", "pattern": TABLE_NAME})]
+
+
+class DailyPartitions(Strict):
+    """One partition a day; its key is the day as ``2010-12-01``."""
+
+    cadence: Literal["daily"] = Field(examples=["daily"])
+    start: Day = Field(examples=["2010-12-01"])
+
+    def definition(self) -> dg.DailyPartitionsDefinition:
+        """Return the partitions as Dagster has them."""
+        return dg.DailyPartitionsDefinition(start_date=self.start.isoformat())
+
+    def has(self, key: str) -> bool:
+        """Tell whether ``key`` is a day from ``start`` on, written as Dagster writes it."""
+        try:
+            day = date.fromisoformat(key)
+        except ValueError:
+            return False
+        return day.isoformat() == key and day >= self.start
+
+
+class DeclaredTable(Strict):
+    """One table of the raw layer."""
+
+    classification: Classification = "internal"
+    table: TableName = Field("", description="default: the file's stem", json_schema_extra=_without_default)
+    partitions: DailyPartitions | None = None
+    columns: list[Column] = Field(min_length=1)
+    undeclared_columns: Literal["fail", "ignore"] = "fail"
+    missing_columns: Literal["fail", "fill_with_null"] = "fail"
+    _file: str = PrivateAttr("")
+
+    @property
+    def file(self) -> str:
+        """Return the ingest file's path relative to the project's root."""
+        return self._file
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """Return the schema of what ``source.read`` streams: the declared columns, then where a row came from."""
+        origin = RESERVED if self.partitions else RESERVED[:1]
+        fields = [(column.name, column.arrow_type) for column in self.columns]
+        return pa.schema(fields + [(name, pa.string()) for name in origin])
+
+    @field_validator("columns")
+    @classmethod
+    def _names_are_free(cls, columns: list[Column]) -> list[Column]:
+        first: dict[str, str] = {}
+        for index, column in enumerate(columns):
+            name = column.name.lower()
+            if name in RESERVED:
+                what = f"column name `{column.name}` is reserved for where a row came from"
+                raise wrong(what, "leave the column out", index, "name")
+            if name in first:
+                # DuckDB's names are case-insensitive, so two such columns cannot live in one table.
+                what = f"column `{column.name}` stands twice (also `{first[name]}`; letter case does not count)"
+                raise wrong(what, "keep one of the two", index, "name", code=Code.INGEST_DUPLICATE_COLUMN)
+            first[name] = column.name
+        return columns
