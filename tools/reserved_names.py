@@ -1,6 +1,8 @@
 """Writes jinja/reserved-names.txt: the names that a domain cannot have.
 
-Run it in the development environment after a change of the pinned stack: ``make template``.
+Run it in the development environment after a change of the pinned stack: ``make template``. Beware: an update validates
+the stored answers again, so a name that is added after a release strands the domain that already has it (tried: copier
+9.19.1 ends in "Question is required").
 """
 
 import importlib.metadata
