@@ -1,8 +1,15 @@
 """`poe build`: what is missing or out of date, and nothing else."""
 
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -93,18 +100,191 @@ def test_a_selection_that_names_nothing_is_answered_with_the_nearest_name(built)
     assert result.stderr.strip() == "BB503 poe build: `orders_cleand` selects no asset; write orders_cleaned"
 
 
-def test_a_failing_test_of_dbt_stops_what_comes_after_it_and_keeps_what_was_published(built):
+def test_a_failing_test_of_dbt_stops_what_comes_after_it_in_every_build_until_it_passes(built):
     before = built.query("from published.daily_orders")
+    good = (built.root / "dbt/models/marts/daily_order_summary.yml").read_text()
+    test = "        data_tests: [{accepted_values: {arguments: {values: [-1], quote: false}}}]\n"
     built.replace(
-        "dbt/models/marts/daily_order_summary.sql", "    order_date,\n", "    cast(null as date) as order_date,\n"
+        "dbt/models/marts/daily_order_summary.yml", "      - name: customers\n", f"      - name: customers\n{test}"
     )
+    for _ in range(2):
+        result = built.poe("build")
+        assert result.returncode == 1
+        assert "BB506 dbt/models/marts/daily_order_summary.yml: test accepted_values" in result.stderr
+        assert "Traceback" not in result.stdout + result.stderr
+        rows = {line.split()[0]: line for line in result.stdout.splitlines() if "/" in line}
+        assert "1 failed" in rows["marts/daily_order_summary"]
+        assert rows["published/daily_orders"].endswith("not built")
+        assert built.query("from published.daily_orders") == before
+    built.write("dbt/models/marts/daily_order_summary.yml", good)
     result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["marts/daily_order_summary", "published/daily_orders"]
+
+
+@pytest.mark.parametrize("change", ["test", "macro", "setting"])
+def test_what_decides_a_model_beside_its_sql_is_watched_too(built, change):
+    match change:
+        case "test":
+            built.replace(
+                "dbt/models/marts/orders_rejected.yml",
+                "        description: Number of the invoice.\n        data_tests: [not_null]",
+                "        description: Number of the invoice.\n        data_tests: [not_null, unique]",
+            )
+            expected = ["marts/orders_rejected"]
+        case "macro":
+            built.write("dbt/macros/reason.sql", "{% macro reason() %}rejection_reason{% endmacro %}\n")
+            built.replace("dbt/models/marts/orders_rejected.sql", "    rejection_reason\n", "    {{ reason() }}\n")
+            assert built.poe("build").returncode == 0
+            built.replace(
+                "dbt/macros/reason.sql", "}rejection_reason{", "}upper(rejection_reason) as rejection_reason{"
+            )
+            expected = ["marts/orders_rejected"]
+        case "setting":
+            built.write(
+                "settings/dbt_project.yml", "models: {sales: {marts: {orders_rejected: {+materialized: view}}}}\n"
+            )
+            expected = ["marts/orders_rejected"]
+    assert assets_of(built.poe("build").stdout) == expected
+
+
+def test_a_failing_check_in_python_fails_the_build_and_a_warning_does_not(built):
+    check = """
+import dagster as dg
+
+
+@dg.asset_check(asset=["sales", "marts", "orders_rejected"])
+def few():
+    return dg.AssetCheckResult(passed=False, description="too many", severity=dg.AssetCheckSeverity.ERROR)
+"""
+    built.write("src/sales/defs/checks.py", check)
+    result = built.poe("build", "orders_rejected")
     assert result.returncode == 1
-    assert (
-        "BB506 dbt/models/marts/daily_order_summary.yml: test not_null_daily_order_summary_order_date" in result.stderr
+    assert result.stderr.startswith("BB509 marts/orders_rejected: check few: too many; ")
+    built.write("src/sales/defs/checks.py", check.replace("ERROR", "WARN"))
+    result = built.poe("build", "orders_rejected")
+    assert result.returncode == 0
+    assert "marts/orders_rejected: check few warns" in result.stdout
+
+
+def test_a_source_without_any_data_yet_keeps_only_what_reads_it_waiting(built):
+    built.write(
+        "ingest/stores.yaml",
+        "description: One row per store.\n"
+        "source: {kind: file, format: csv, folder: sample, pattern: stores.csv, when_missing: skip}\n"
+        "columns:\n- {name: store, type: string}\n",
     )
+    built.write("dbt/models/marts/stores.sql", "select store from {{ source('raw', 'stores') }}\n")
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert "raw/stores: nothing has landed yet" in result.stdout
+    assert assets_of(result.stdout) == ["marts/stores"]
+    assert "not built" in result.stdout
+
+
+def test_files_outside_of_the_partitions_are_told(built):
+    folder = built.root / "sample" / "retail"
+    for day in ("2009-01-01", "2999-01-01"):
+        shutil.copy(folder / "2010-12-01.csv", folder / f"{day}.csv")
+    result = built.poe("build")
+    assert result.returncode == 0
+    assert "2999-01-01 left where they are" in result.stdout
+
+
+def test_an_ingest_file_that_loses_its_partitions_takes_no_row_away(built):
+    built.replace("ingest/invoices.yaml", "partitions:\n  cadence: daily\n  start: 2010-12-01\n", "")
+    built.replace("ingest/invoices.yaml", "{partition_key}.csv", "2010-12-01.csv")
+    result = built.poe("build", "raw")
+    assert result.returncode == 1
+    assert result.stderr.startswith("BB302 sales/raw/invoices: ")
+    assert built.query("select count(*) from raw.invoices") == [(825,)]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "beginning"),
+    [
+        ("src/sales/defs/oops.py", "def oops(:\n", "BB510 src/sales/defs/oops.py:1: SyntaxError"),
+        ("src/sales/defs/oops.py", "import nowhere\n", "BB510 src/sales/defs/oops.py:1: ModuleNotFoundError"),
+        ("dbt/models/flat.sql", "select 1 as one\n", "BB508 dbt/models/flat.sql: the model lies in no layer; "),
+        ("dbt/models/gold/x.sql", "select 1 as one\n", "BB508 dbt/models/gold/x.sql: the model lies in no layer; "),
+        (
+            "dbt/models/marts/x.sql",
+            "{{ config(schema='gold') }}\nselect 1 as one\n",
+            "BB508 dbt/models/marts/x.sql: the model's schema is gold and its folder marts; ",
+        ),
+        (
+            "dbt/models/published/x.sql",
+            "{{ config(contract={'enforced': false}) }}\nselect 1 as one\n",
+            "BB508 dbt/models/published/x.sql: the model is published without an enforced contract",
+        ),
+        ("data/warehouse.duckdb", "no database\n" * 1000, "BB306 "),
+    ],
+)
+def test_a_mistake_of_the_unit_is_a_message_and_no_traceback(project, path, text, beginning):
+    project.write(path, text)
+    result = project.poe("build")
+    assert result.returncode == 1
+    assert result.stderr.startswith(beginning), result.stderr
     assert "Traceback" not in result.stdout + result.stderr
-    assert built.query("from published.daily_orders") == before
+
+
+def test_two_first_builds_at_once_both_end_well(project):
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda _: project.poe("build"), range(2)))
+    assert [result.returncode for result in results] == [0, 0], results
+    assert sum(UP_TO_DATE in result.stdout for result in results) == 1
+    assert project.poe("build").stdout.strip() == UP_TO_DATE
+
+
+def test_a_build_that_is_killed_is_completed_by_the_next(project):
+    path = os.pathsep.join(map(str, (project.root / "platform", project.root / "src")))
+    binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        ["building-block", "build"],
+        cwd=project.root,
+        env=os.environ | {"PYTHONPATH": path, "PATH": binaries},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    while not (project.root / "data" / "warehouse.duckdb").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert project.poe("build").returncode == 0
+    assert project.query("select count(*) from published.daily_orders") == [(12,)]
+    assert project.poe("build").stdout.strip() == UP_TO_DATE
+
+
+def test_the_progress_bar_moves_in_a_terminal(project):
+    """On a pseudo terminal; each frame of the bar ends in the number of what is done."""
+    (project.root / "tty.py").write_text(
+        "import pty, sys\nsys.exit(pty.spawn(['building-block', 'build']) >> 8)\n", encoding="utf-8"
+    )
+    result = project.run(sys.executable, "tty.py", TERM="xterm")
+    assert result.returncode == 0, result.stdout
+    done = set(re.findall(r"(\d+)/(\d+)", result.stdout))
+    assert len({step for step, total in done if total != "0"}) > 4, done
+
+
+def test_every_reason_to_reject_a_line_is_given_and_no_line_is_lost(built):
+    day = built.root / "sample" / "retail" / "2010-12-02.csv"
+    header = day.read_text().splitlines()[0]
+    line = "{},20112,TEAPOT,{},2010-12-02 09:00:00,{},12437.0,EIRE"
+    bad = [("1", 1, "0.0"), ("2", 0, "1.0"), ("3", -1, "1.0"), ("C4", 1, "1.0"), ("5", 2, "1.5"), ("C6", -2, "1.5")]
+    day.write_text("\n".join([header, *(line.format(*row) for row in bad)]) + "\n")
+    assert built.poe("build").returncode == 0
+    rejected = built.query(
+        "select invoice_number, rejection_reason from marts.orders_rejected where order_date = '2010-12-02' order by 1"
+    )
+    assert rejected == [
+        ("1", "price is not positive"),
+        ("2", "quantity is zero"),
+        ("3", "negative quantity without a cancellation"),
+        ("C4", "cancellation with a positive quantity"),
+    ]
+    cleaned = built.query("select invoice_number from marts.orders_cleaned where order_date = '2010-12-02' order by 1")
+    assert cleaned == [("5",), ("C6",)]
 
 
 def test_a_model_that_does_not_run_is_named_with_its_file(built):
@@ -290,17 +470,31 @@ import pyarrow as pa
     ins={"invoices": dg.AssetIn(["sales", "raw", "invoices"])},
 )
 def lines(invoices: pa.Table) -> pa.Table:
-    return pa.table({"lines": [invoices.num_rows]})
+    # A unit's asset is given one day at a time; rows keep their key, so several days would be written all the same.
+    return invoices.select(["_partition_key"]).append_column("lines", pa.array([invoices.num_rows] * len(invoices)))
+
+
+@dg.asset(
+    key_prefix=["sales", "ml"],
+    group_name="ml",
+    partitions_def=dg.DailyPartitionsDefinition("2010-12-05"),
+    ins={"lines": dg.AssetIn(["sales", "ml", "lines"])},
+)
+def later(lines: pa.Table) -> pa.Table:
+    return lines
 """,
     )
     assert built.poe("build").returncode == 0
-    counted = built.query("select _partition_key, lines from ml.lines order by 1")
+    assert built.query("select min(_partition_key), count(distinct _partition_key) from ml.later") == [
+        ("2010-12-05", 9)
+    ]
+    counted = built.query("select distinct _partition_key, lines from ml.lines order by 1")
     assert counted == built.query("select _partition_key, count(*) from raw.invoices group by 1 order by 1")
     assert built.poe("build").stdout.strip() == UP_TO_DATE
     day = built.root / "sample" / "retail" / "2010-12-02.csv"
     day.write_text("".join(day.read_text().splitlines(keepends=True)[:3]))
     assert "ml/lines" in assets_of(built.poe("build").stdout)
-    assert built.query("select lines from ml.lines where _partition_key = '2010-12-02'") == [(2,)]
+    assert built.query("select distinct lines from ml.lines where _partition_key = '2010-12-02'") == [(2,)]
 
 
 def test_a_day_whose_file_is_gone_keeps_its_rows(built):

@@ -97,6 +97,10 @@ def test_a_name_that_would_break_something_is_refused_in_a_sentence_with_an_exam
         {"owner_email": "sales@acme"},
         {"owner_email": "a b@acme.com"},
         {"domain_description": "two\nlines"},
+        {"domain_description": "a bell \x07 and a delete \x7f"},
+        {"repository_url": "https://github.com/acme/sales-data\n"},
+        {"owner_team": "sales-data\n"},
+        {"owner_email": "sales-data@acme.com\n"},
         {"domain_description": "x" * 201},
     ],
 )

@@ -21,6 +21,7 @@ HOUSE = {
     *("catalog", "database", "default", "information_schema", "main", "memory", "public", "schema", "system", "temp"),
     *("aux", "con", "nul", "prn"),  # devices on Windows, also with an extension
     *("test", "tests", "setup", "conftest"),
+    *("pip", "wheel", "hatchling", "editables"),  # installers and build backends: not always in the environment
 }
 # Modules that a supported Python has and the one that runs this lacks: 3.12 and 3.13 removed them.
 REMOVED_FROM_THE_STANDARD_LIBRARY = {

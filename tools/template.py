@@ -32,9 +32,13 @@ MEANING = {
 
 def outputs() -> dict[Path, str]:
     """Return the text of every file that this module writes."""
+    return before_rendering() | _born_derived()
+
+
+def before_rendering() -> dict[Path, str]:
+    """Return the files that a rendering needs or that need none."""
     schema = json.dumps(ingest_schema(), indent=2, ensure_ascii=False) + "\n"
     files = {TEMPLATE / "platform" / "schemas" / "ingest.json": schema}
-    files |= _born_derived()
     files[TEMPLATE / "platform" / "manifest.sha256.jinja"] = _manifest(files)
     files[ROOT / "docs" / "reference" / "ownership.md"] = _ownership_page()
     return files
@@ -77,7 +81,12 @@ matches none is the domain's, for the template never brings it.
 """
 
 
-if __name__ == "__main__":
-    for file, text in outputs().items():
+def _write(files: dict[Path, str]) -> None:
+    for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    _write(before_rendering())
+    _write(_born_derived())

@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 import typer
+from filelock import FileLock
 from rich.console import Console
 
 from building_block.messages import ProblemError
@@ -18,10 +19,10 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 def start(options: Annotated[list[str] | None, typer.Argument(help="Options of `dg dev`, after --.")] = None) -> None:
     """Show the graph in the browser, once all definitions load."""
     project = _entered()
-    _generate(project)
-    from building_block.definitions import defs
+    _generate(project, below="dbt/")
+    from building_block.loading import load
 
-    defs()
+    load(project)
     os.chdir(project.root)
     os.execvp("dg", ["dg", "dev", *(options or [])])  # noqa: S606, S607 - the environment's own dg
 
@@ -35,13 +36,17 @@ def build(
     from building_block.warehouse.client import Warehouse
 
     project = _entered()
-    _generate(project)
-    console = Console()
-    report = run(project, selection or [], console)
-    if not report.outcomes and not report.messages:
+    # Not what Console() looks up at every line: dbt's own output is kept from it while the bar is drawn.
+    console = Console(file=sys.stdout)
+    with FileLock(project.data / "build.lock"):
+        _generate(project, below="dbt/")
+        report = run(project, selection or [], console)
+    for notice in report.notices:
+        console.print(notice, soft_wrap=True)
+    if report.outcomes or report.blocked:
+        console.print(report.table(Warehouse(project.warehouse)))
+    elif not report.messages:
         console.print("Everything is up to date.")
-        return
-    console.print(report.table(Warehouse(project.warehouse)))
     _end(report.messages)
 
 
@@ -73,10 +78,10 @@ def _entered() -> Project:
     return project
 
 
-def _generate(project: Project) -> None:
+def _generate(project: Project, below: str = "") -> None:
     from building_block import generate as generator
 
-    for path in generator.write(project):
+    for path in generator.write(project, below):
         Console().print(f"generated {path}")
 
 

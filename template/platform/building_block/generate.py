@@ -15,6 +15,7 @@ OF_SETTINGS = {
     ".github/CODEOWNERS": "CODEOWNERS",
     ".pre-commit-config.yaml": "pre-commit-config.yaml",
     ".yamllint": "yamllint.yaml",
+    "_typos.toml": "typos.toml",
     "dbt/dbt_project.yml": "dbt_project.yml",
     "dbt/profiles.yml": "profiles.yml",
     "pixi.toml": "pixi.toml",
@@ -44,12 +45,12 @@ def stale(project: Project) -> Iterator[Problem]:
             yield Problem(Code.DERIVED_STALE, f"{path}:{line}", "differs from what derives it", "write `poe generate`")
 
 
-def write(project: Project) -> list[str]:
-    """Write the derived files that are stale and return their paths."""
+def write(project: Project, below: str = "") -> list[str]:
+    """Write the derived files that are stale, all or those in the folder ``below``, and return their paths."""
     written = []
     for path, text in derived(project).items():
         file = project.root / path
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        if path.startswith(below) and (not file.is_file() or file.read_text(encoding="utf-8") != text):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", newline="\n")
             written.append(path)
@@ -67,8 +68,13 @@ def _joined(project: Project, name: str) -> str:
     file = project.settings / name
     if not file.is_file():
         return header + platform
-    domain = file.read_text(encoding="utf-8")
     where = project.relative(file)
+    try:
+        domain = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        problem = Problem(Code.SETTING_SYNTAX, f"{where}:{line}", "the file is not UTF-8", "save it as UTF-8")
+        raise ProblemError(problem) from None
     match file.suffix:
         case ".toml":
             return header + _joined_toml(platform, domain, where)

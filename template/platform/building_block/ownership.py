@@ -2,7 +2,6 @@
 """Who owns which path of a project, and whether the platform's files are as they came."""
 
 import hashlib
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +9,6 @@ from building_block.messages import Code, Problem
 from building_block.project import Project
 
 MANIFEST = "platform/manifest.sha256"
-
-
-def paths(project: Project) -> dict[str, list[str]]:
-    """Return the patterns of each class: ``platform``, ``domain``, ``derived``."""
-    return tomllib.loads((project.root / "platform" / "ownership.toml").read_text(encoding="utf-8"))
 
 
 def manifest(project: Project) -> dict[str, str]:
@@ -46,7 +40,9 @@ def _drift(path: str, what: str) -> Problem:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, without what Python and its builds leave behind."""
+    """Yield the files below a folder, without what Python, its builds and the Finder leave behind."""
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and not any(part == "__pycache__" or part.endswith(".egg-info") for part in file.parts):
+        left = file.relative_to(folder).parts
+        leftover = any(part.startswith((".", "__pycache__")) or part.endswith(".egg-info") for part in left)
+        if file.is_file() and not leftover:
             yield file

@@ -90,8 +90,8 @@ class Project:
 
     @property
     def dagster_home(self) -> Path:
-        """Where Dagster keeps its records."""
-        return self.data / "dagster"
+        """Where Dagster keeps its records: in ``data/``, or where a deployment's DAGSTER_HOME says."""
+        return Path(os.environ.get("DAGSTER_HOME", self.data / "dagster"))
 
     def relative(self, path: Path) -> str:
         """Return a path as messages show it: from the root when it lies inside, with forward slashes."""
@@ -106,6 +106,8 @@ class Project:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DBT_LOG_PATH": str(self.data / "logs"),
         }
+        if self.dagster_home != self.data / "dagster":
+            return
         settings = (self.root / "platform" / "dagster.yaml").read_bytes()
         self.dagster_home.mkdir(parents=True, exist_ok=True)
         target = self.dagster_home / "dagster.yaml"

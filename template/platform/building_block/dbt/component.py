@@ -2,6 +2,7 @@
 """The component that loads a domain's dbt project."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,17 +26,20 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
         """Return assets, checks and the resource ``dbt``; parses the dbt project when it has changed."""
         project = Project.here()
         dbt_project = prepared(project)
+        manifest = json.loads(dbt_project.manifest_path.read_bytes())
 
         @dbt_assets(
-            manifest=dbt_project.manifest_path,
+            manifest=manifest,
             project=dbt_project,
             name="dbt",
-            dagster_dbt_translator=LayerTranslator(project.domain),
+            dagster_dbt_translator=LayerTranslator(project.domain, manifest),
         )
         def models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
             invocation = dbt.cli(["build"], context=context, raise_on_error=False)
             yield from invocation.stream()
             ProblemError.raise_any(_failures(invocation))
+            # Each run has a folder of its own; of a failed one it holds the SQL that the messages name.
+            shutil.rmtree(invocation.target_path, ignore_errors=True)
 
         return dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(project_dir=dbt_project)})
 
@@ -44,19 +48,19 @@ def _failures(invocation: DbtCliInvocation) -> Iterator[Problem]:
     """Yield a problem for each model that could not be built and each test that found rows."""
     if invocation.is_successful():
         return
-    nodes = json.loads((invocation.target_path / "manifest.json").read_text())["nodes"]
-    for result in invocation.get_artifact("run_results.json")["results"]:
-        node = nodes.get(result["unique_id"], {})
-        where = (Path("dbt") / node.get("original_file_path", "")).as_posix()
+    manifest = json.loads((invocation.target_path / "manifest.json").read_text())
+    nodes = manifest["nodes"] | manifest["unit_tests"]
+    results = invocation.get_artifact("run_results.json")["results"]
+    if not any(result["status"] in ("fail", "error") for result in results):
+        yield Problem(Code.DBT_MODEL_FAILED, "dbt", str(invocation.get_error()), "look at dbt's log in data/logs/")
+    for result in results:
+        node = nodes.get(result["unique_id"], {"name": result["unique_id"], "original_file_path": ""})
+        where = (Path("dbt") / node["original_file_path"]).as_posix()
         message = " ".join((result["message"] or "").split())
         match result["status"]:
             case "fail":
-                write = f"look at the rows with the SQL in {_compiled(invocation, node)}"
+                compiled = node.get("compiled_path") or node["original_file_path"]
+                write = f"look at the rows with the SQL in {(Path('dbt') / compiled).as_posix()}"
                 yield Problem(Code.DBT_TEST_FAILED, where, f"test {node['name']}: {message}", write)
             case "error":
                 yield Problem(Code.DBT_MODEL_FAILED, where, message, "put the SQL right and build again")
-
-
-def _compiled(invocation: DbtCliInvocation, node: dict) -> str:
-    path = node.get("compiled_path") or node["original_file_path"]
-    return (Path("dbt") / path).as_posix()

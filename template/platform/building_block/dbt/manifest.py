@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import io
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from dagster_dbt import DbtProject
 from dbt.cli.main import dbtRunner
+from filelock import FileLock
 
 from building_block.messages import Code, Problem, ProblemError
-from building_block.project import Project
+from building_block.project import LAYERS, Project
 
 _FILE = re.compile(r"\b(models|macros|seeds|snapshots|tests|generated)/[^ )]+")
+DBT_LAYERS = LAYERS[1:]
 _MADE_BY_DBT = {"target", "logs", ".user.yml"}
 
 
@@ -28,11 +31,37 @@ def prepared(project: Project) -> DbtProject:
     dbt = DbtProject(project.dbt, profiles_dir=project.dbt)
     stamp = dbt.manifest_path.with_suffix(".inputs")
     inputs = _fingerprint(project)
-    if not (dbt.manifest_path.is_file() and stamp.is_file() and stamp.read_text() == inputs):
-        stamp.unlink(missing_ok=True)
-        _parse(dbt)
-        stamp.write_text(inputs)
+    target = project.dbt / "target"
+    target.mkdir(exist_ok=True)
+    with FileLock(target / "parse.lock"):  # a manifest that another process is writing is no manifest yet
+        if not (dbt.manifest_path.is_file() and stamp.is_file() and stamp.read_text() == inputs):
+            stamp.unlink(missing_ok=True)
+            _parse(dbt)
+            ProblemError.raise_any(_out_of_place(dbt))
+            stamp.write_text(inputs)
     return dbt
+
+
+def _out_of_place(dbt: DbtProject) -> Iterator[Problem]:
+    """Yield a problem for each model whose folder, schema or contract is not what other domains rely on.
+
+    Asked of the manifest, since a setting can stand in three places: dbt_project.yml, the model's YAML, the model.
+    """
+    manifest = json.loads(dbt.manifest_path.read_bytes())
+    project = manifest["metadata"]["project_name"]
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "model" or node["package_name"] != project:
+            continue
+        where, layer = f"dbt/{node['original_file_path']}", node["fqn"][1]
+        if len(node["fqn"]) < 3 or layer not in DBT_LAYERS:
+            write = f"move it into one of {', '.join(f'dbt/models/{name}/' for name in DBT_LAYERS)}"
+            yield Problem(Code.DBT_LAYER, where, "the model lies in no layer", write)
+        elif node["schema"] != layer:
+            what = f"the model's schema is {node['schema']} and its folder {layer}"
+            yield Problem(Code.DBT_LAYER, where, what, "remove the setting `schema`: the folder is the schema")
+        elif layer == "published" and not (node["contract"]["enforced"] and node["access"] == "public"):
+            what = "the model is published without an enforced contract or public access"
+            yield Problem(Code.DBT_LAYER, where, what, "remove its settings `contract` and `access`")
 
 
 def _fingerprint(project: Project) -> str:

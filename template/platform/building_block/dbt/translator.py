@@ -1,7 +1,11 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """One name everywhere: what dbt calls schema and model is Dagster's group and asset key."""
 
+import hashlib
+import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -13,10 +17,16 @@ from building_block.project import Domain
 class LayerTranslator(DagsterDbtTranslator):
     """Names the model ``models/marts/fct_orders.sql`` of sales ``sales/marts/fct_orders``, in the group marts."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, manifest: Mapping[str, Any]) -> None:
         # Checks on sources stay dbt's own: as Dagster checks they would let dbt start before the ingest's checks ended.
         super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=False))
         self._domain = domain
+        self._macros = manifest["macros"]
+        self._tests = defaultdict(list)
+        for node in manifest["nodes"].values():
+            if node["resource_type"] == "test":
+                self._tests[node["attached_node"]].append(node)
+        self._macro = cache(self._with_what_it_calls)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Return ``<domain>/<layer>/<model>``; the schema is the layer."""
@@ -25,6 +35,27 @@ class LayerTranslator(DagsterDbtTranslator):
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Return the layer."""
         return dbt_resource_props["schema"]
+
+    def get_code_version(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Return a hash of what decides table and checks: SQL, settings, columns, tests, and the macros behind them."""
+        nodes = [dbt_resource_props, *self._tests[dbt_resource_props["unique_id"]]]
+        content = [
+            [node.get(key) for key in ("checksum", "raw_code", "config", "columns", "description", "test_metadata")]
+            for node in nodes
+        ]
+        called = {name for node in nodes for name in node.get("depends_on", {}).get("macros", [])}
+        macros = sorted(set().union(*map(self._macro, called)))
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
+        digest.update("".join(self._macros[name]["macro_sql"] for name in macros).encode())
+        return digest.hexdigest()[:12]
+
+    def _with_what_it_calls(self, macro: str) -> set[str]:
+        found, to_visit = set(), {macro}
+        while to_visit:
+            found |= to_visit
+            calls = (self._macros[name]["depends_on"]["macros"] for name in to_visit if name in self._macros)
+            to_visit = {name for names in calls for name in names} - found
+        return found & self._macros.keys()
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         """Return the owners that the model names, or the domain's team."""

@@ -59,8 +59,10 @@ def _chained(project: Project, spec: IngestSpec, keys: list[str | None]) -> pa.R
 
 def _code_version(spec: IngestSpec) -> str:
     """Return a hash of what decides the table's content, so that a new description reads nothing again."""
-    content = spec.model_dump_json(include={"source", "columns", "undeclared_columns", "missing_columns"})
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+    source = spec.source.model_dump_json(exclude={"when_missing"})
+    columns = [f"{column.name} {column.type}" for column in spec.columns]
+    content = [source, *columns, spec.undeclared_columns, spec.missing_columns]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
 def _column_schema(spec: IngestSpec) -> dg.TableSchema:

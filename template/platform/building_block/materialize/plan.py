@@ -10,6 +10,7 @@ import dagster as dg
 
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.records import Materialization, Records
+from building_block.messages import Code, Problem
 
 MOST_PARTITIONS_A_RUN = 31
 """A month of days: large enough that a run's own cost vanishes, small enough that a failure repeats little."""
@@ -54,19 +55,22 @@ class Plan:
         specs: Sequence[dg.AssetSpec],
         ingest: Mapping[dg.AssetKey, IngestSpec],
         records: Records,
-        executable: set[dg.AssetKey],
+        failing: set[dg.AssetKey],
         chosen: set[dg.AssetKey] | None,
     ) -> None:
         self._root = root
         self._specs = {spec.key: spec for spec in specs}
         self._ingest = ingest
         self._records = records
-        self._latest = records.latest(list(self._specs))
+        self._failing = failing
         self._chosen = chosen
+        self._latest = records.latest(list(self._specs))
         graph = TopologicalSorter({key: sorted(self._upstream(key)) for key in sorted(self._specs)})
-        self._order = [key for key in graph.static_order() if key in executable]
+        self._order = list(graph.static_order())
         self._written: set[dg.AssetKey] = set()
-        self._failed: set[dg.AssetKey] = set()
+        self._without_data: set[dg.AssetKey] = set()
+        self.problems: list[Problem] = []
+        self.notices: list[str] = []
 
     def steps(self) -> Iterator[Step]:
         """Yield the steps in the order of the graph; tell ``done`` of each before the next."""
@@ -83,57 +87,73 @@ class Plan:
 
     def done(self, step: Step, failed: set[dg.AssetKey]) -> None:
         """Note how a step went: what reads its assets is due now, unless they failed."""
-        self._failed |= failed
+        self._without_data |= failed
         self._written |= {*step.assets} - failed
 
     @property
     def blocked(self) -> list[dg.AssetKey]:
-        """The assets that were left as they were, because something upstream failed."""
+        """The assets that were left as they were, because something upstream failed or has no data yet."""
         wanted = [key for key in self._order if self._chosen is None or key in self._chosen]
-        return [key for key in wanted if self._ancestors(key) & self._failed and key not in self._failed]
+        return [key for key in wanted if self._is_blocked(key)]
+
+    def _is_blocked(self, key: dg.AssetKey) -> bool:
+        return bool(self._ancestors(key) & self._without_data)
 
     def _together(self, keys: Sequence[dg.AssetKey]) -> Iterator[Step]:
         due: list[dg.AssetKey] = []
         for key in keys:
-            if not self._ancestors(key) & self._failed and self._due(key, {*self._written, *due}):
+            if not self._is_blocked(key) and self._due(key, {*self._written, *due}):
                 due.append(key)
         if due:
             yield Step(tuple(due))
 
     def _by_partition(self, key: dg.AssetKey) -> Iterator[Step]:
-        if self._ancestors(key) & self._failed:
+        if self._is_blocked(key):
             return
-        every = self._specs[key].partitions_def.get_partition_keys()
-        due = self._due_partitions(key, every)
-        for run in _consecutive(every, due):
-            yield Step((key,), run)
+        due = self._due_partitions(key, self._specs[key].partitions_def.get_partition_keys())
+        # Only our own ingest is known to take several partitions at once; what a unit writes is given one.
+        yield from (Step((key,), run) for run in _consecutive(due, MOST_PARTITIONS_A_RUN if key in self._ingest else 1))
 
     def _due(self, key: dg.AssetKey, new: set[dg.AssetKey]) -> bool:
         """Say whether an asset without partitions is due, given the assets that are new by then."""
-        landed = self._ingest[key].source.fingerprint(self._root, None) if key in self._ingest else None
-        if key in self._ingest and landed is None and self._ingest[key].source.when_missing == "skip":
+        if self._chosen is not None and key not in self._chosen:
             return False
-        if self._chosen is not None:
-            return key in self._chosen
+        landed = self._ingest[key].source.fingerprint(self._root, None) if key in self._ingest else None
         own, upstream = self._latest.get(key), self._upstream(key)
-        if own is None or self._changed(key, own) or own.fingerprint != landed:
+        if key in self._ingest and landed is None and self._ingest[key].source.when_missing == "skip":
+            self._has_nothing(key, own is not None)
+            return False
+        if self._chosen is not None or own is None or key in self._failing:
+            return True
+        if self._changed(key, own) or own.fingerprint != landed:
             return True
         newest = max((self._latest[other].storage_id for other in upstream if other in self._latest), default=0)
         return bool(upstream & new) or newest > own.storage_id
 
-    def _due_partitions(self, key: dg.AssetKey, every: Sequence[str]) -> set[str]:
-        """Return the partitions of an asset that have data upstream and are missing or out of date."""
+    def _due_partitions(self, key: dg.AssetKey, every: Sequence[str]) -> list[tuple[int, str]]:
+        """Return place and name of the partitions that have data upstream and are missing or out of date."""
         if self._chosen is not None and key not in self._chosen:
-            return set()
+            return []
         ready = self._landed(key, every) if key in self._ingest else self._read_from(key, every)
-        if self._chosen is not None:
-            return set(ready)
         done = self._records.partitions(key)
-        return {
-            name
-            for name, source in ready.items()
-            if name not in done or self._changed(key, done[name]) or not source.is_in(done[name])
-        }
+        self._has_nothing(key, bool(ready or done))
+        return [
+            (place, name)
+            for place, name in enumerate(every)
+            if name in ready
+            and (
+                self._chosen is not None
+                or name not in done
+                or self._changed(key, done[name])
+                or not ready[name].is_in(done[name])
+            )
+        ]
+
+    def _has_nothing(self, key: dg.AssetKey, has_data: bool) -> None:
+        """Keep what reads an asset from being built while the asset has never had data."""
+        if not has_data and key not in self._without_data:
+            self._without_data.add(key)
+            self.notices.append(f"{'/'.join(key.path[-2:])}: nothing has landed yet")
 
     def _changed(self, key: dg.AssetKey, done: Materialization) -> bool:
         """Say whether an asset's code is another than the one it was made by, as far as the asset tells."""
@@ -141,22 +161,36 @@ class Plan:
         return version is not None and version != done.code_version
 
     def _landed(self, key: dg.AssetKey, every: Sequence[str]) -> dict[str, Landed]:
-        source = self._ingest[key].source
-        names = source.partitions_available(self._root, self._ingest[key]) & set(every)
-        return {name: Landed(source.fingerprint(self._root, name)) for name in names}
+        spec = self._ingest[key]
+        names = spec.source.partitions_available(self._root, spec)
+        if outside := sorted(names - {*every}):
+            of = f"{every[0]} to {every[-1]}, the last day that is over" if every else "the days that are over"
+            self.notices.append(f"raw/{spec.table}: {', '.join(outside[:3])} left where they are, outside of {of}")
+        return {name: Landed(spec.source.fingerprint(self._root, name)) for name in names & {*every}}
 
     def _read_from(self, key: dg.AssetKey, every: Sequence[str]) -> dict[str, Upstream]:
-        own = self._specs[key].partitions_def
-        same = [other for other in self._upstream(key) if self._specs[other].partitions_def == own]
-        records = [self._records.partitions(other) for other in same]
-        whole = max((self._latest[o].storage_id for o in self._upstream(key) - {*same} if o in self._latest), default=0)
+        """Return the partitions that every partitioned asset upstream has, by name."""
+        spec = self._specs[key]
+        partitioned = [other for other in self._upstream(key) if self._specs[other].partitions_def]
+        mapped = any(dep.partition_mapping for dep in spec.deps if dep.asset_key != key)
+        alike = (_same_names(spec.partitions_def, self._specs[other].partitions_def) for other in partitioned)
+        if mapped or not all(alike):
+            what = f"{'/'.join(key.path[-2:])} has other partitions than what it reads"
+            write = "materialise it in the browser, `poe start`: `poe build` goes partition by partition of one name"
+            self.problems.append(Problem(Code.PARTITIONS, f"src/{key.path[0]}", what, write))
+            self._without_data.add(key)
+            return {}
+        records = [self._records.partitions(other) for other in partitioned]
+        others = self._upstream(key) - {*partitioned}
+        whole = max((self._latest[other].storage_id for other in others if other in self._latest), default=0)
         return {
             name: Upstream(max([whole, *(record[name].storage_id for record in records)]))
             for name in set(every).intersection(*records)
         }
 
     def _upstream(self, key: dg.AssetKey) -> set[dg.AssetKey]:
-        return {dep.asset_key for dep in self._specs[key].deps if dep.asset_key in self._specs}
+        """Return the project's assets that an asset reads, itself left out: a day may read the day before it."""
+        return {dep.asset_key for dep in self._specs[key].deps if dep.asset_key in self._specs} - {key}
 
     def _ancestors(self, key: dg.AssetKey) -> set[dg.AssetKey]:
         found: set[dg.AssetKey] = set()
@@ -167,14 +201,20 @@ class Plan:
         return found
 
 
-def _consecutive(every: Sequence[str], due: set[str]) -> Iterator[tuple[str, ...]]:
+def _same_names(one: dg.PartitionsDefinition, other: dg.PartitionsDefinition) -> bool:
+    """Say whether equal names mean equal partitions, whenever each of the two begins."""
+    if isinstance(one, dg.TimeWindowPartitionsDefinition) and isinstance(other, dg.TimeWindowPartitionsDefinition):
+        return (one.cron_schedule, one.fmt, one.timezone) == (other.cron_schedule, other.fmt, other.timezone)
+    return one == other
+
+
+def _consecutive(due: Sequence[tuple[int, str]], most: int) -> Iterator[tuple[str, ...]]:
     """Yield the due partitions in runs without a gap: Dagster names a run's partitions by the first and the last."""
-    run: list[str] = []
-    for name in every:
-        if run and (name not in due or len(run) == MOST_PARTITIONS_A_RUN):
-            yield tuple(run)
+    run: list[tuple[int, str]] = []
+    for place, name in due:
+        if run and (place != run[-1][0] + 1 or len(run) == most):
+            yield tuple(name for _, name in run)
             run = []
-        if name in due:
-            run.append(name)
+        run.append((place, name))
     if run:
-        yield tuple(run)
+        yield tuple(name for _, name in run)

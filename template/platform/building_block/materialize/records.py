@@ -37,6 +37,18 @@ class Records:
         events = ((entry.asset_key, entry.last_materialization_record) for entry in entries)
         return {key: _materialization(event) for key, event in events if event is not None and self._is_there(event)}
 
+    def failing(self, checks: Sequence[dg.AssetCheckKey]) -> set[dg.AssetKey]:
+        """Return the assets of which a check failed, with severity ERROR, the last time that it ran."""
+        found = self._instance.event_log_storage.get_latest_asset_check_execution_by_key(list(checks))
+        evaluations = (record.event.dagster_event.event_specific_data for record in found.values() if record.event)
+        return {
+            evaluation.asset_key
+            for evaluation in evaluations
+            if isinstance(evaluation, dg.AssetCheckEvaluation)
+            and not evaluation.passed
+            and evaluation.severity == dg.AssetCheckSeverity.ERROR
+        }
+
     def partitions(self, key: dg.AssetKey) -> dict[str, Materialization]:
         """Return the latest materialisation of each partition of an asset."""
         latest: dict[str, Materialization] = {}

@@ -20,6 +20,7 @@ class Outcome:
     seconds: float = 0.0
     checks_passed: int = 0
     checks_failed: int = 0
+    checks_warned: int = 0
     failed: bool = False
 
 
@@ -31,11 +32,15 @@ class Report:
     blocked: list[dg.AssetKey] = field(default_factory=list)
     """Left as they were, because something upstream failed."""
     messages: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    """What a person may want to know, though nothing is wrong."""
 
     def add(self, assets: Iterable[dg.AssetKey], result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
         """Add what one run over ``assets`` did and return the assets that it failed to build."""
         failed = set() if result.success else set(assets)
         in_step: dict[str, Outcome] = {}
+        of_steps: list[str] = []
+        of_checks: list[str] = []
         for event in result.all_events:
             if event.is_step_materialization:
                 failed.discard(event.asset_key)
@@ -50,15 +55,28 @@ class Report:
                 evaluation = event.asset_check_evaluation_data
                 outcome = self._of(evaluation.asset_key)
                 outcome.checks_passed += evaluation.passed
-                if not evaluation.passed:
+                if evaluation.passed:
+                    continue
+                if evaluation.severity == dg.AssetCheckSeverity.WARN:
+                    outcome.checks_warned += 1
+                    self.notices.append(f"{_name(evaluation.asset_key)}: check {evaluation.check_name} warns")
+                else:
                     outcome.checks_failed += 1
-                    if evaluation.blocking or evaluation.severity == dg.AssetCheckSeverity.ERROR:
-                        failed.add(evaluation.asset_key)
+                    failed.add(evaluation.asset_key)
+                    of_checks.append(_check_message(evaluation))
             elif event.is_step_failure:
-                self.messages += [text for text in _messages(event) if text not in self.messages]
+                of_steps += _messages(event)
+        # dbt says more of its tests than Dagster's checks do.
+        self.messages += [text for text in dict.fromkeys(of_steps or of_checks) if text not in self.messages]
         for asset in failed:
             self._of(asset).failed = True
         return failed
+
+    def block(self, assets: Iterable[dg.AssetKey]) -> None:
+        """Note the assets that were left as they were, because something upstream failed or has no data."""
+        self.blocked = list(assets)
+        for asset in self.blocked:
+            self.outcomes.pop(asset, None)
 
     def table(self, warehouse: Warehouse) -> Table:
         """Return a table of assets, partitions, rows as they are now, seconds and checks."""
@@ -71,7 +89,7 @@ class Report:
         for asset, outcome in self.outcomes.items():
             count = rows.get(names[asset])
             table.add_row(
-                "/".join(asset.path[-2:]),
+                _name(asset),
                 str(outcome.partitions or ""),
                 "" if count is None else f"{count:,}",
                 f"{outcome.seconds:.1f}",
@@ -79,7 +97,7 @@ class Report:
                 style="red" if outcome.failed else None,
             )
         for asset in self.blocked:
-            table.add_row("/".join(asset.path[-2:]), "", "", "", "not built", style="yellow")
+            table.add_row(_name(asset), "", "", "", "not built", style="yellow")
         return table
 
     def _of(self, asset: dg.AssetKey) -> Outcome:
@@ -97,7 +115,18 @@ def _checks(outcome: Outcome) -> str:
         return "failed"
     passed = f"{outcome.checks_passed} passed" if outcome.checks_passed else ""
     failed = f"{outcome.checks_failed} failed" if outcome.checks_failed else ""
-    return ", ".join(filter(None, (passed, failed)))
+    warned = f"{outcome.checks_warned} warned" if outcome.checks_warned else ""
+    return ", ".join(filter(None, (passed, warned, failed)))
+
+
+def _check_message(evaluation: dg.AssetCheckEvaluation) -> str:
+    said = evaluation.description or "the check did not pass"
+    what, write = f"check {evaluation.check_name}: {said}", "put the data or the check right and build again"
+    return str(Problem(Code.CHECK_FAILED, _name(evaluation.asset_key), what, write))
+
+
+def _name(asset: dg.AssetKey) -> str:
+    return "/".join(asset.path[-2:])
 
 
 def _messages(event: dg.DagsterEvent) -> Iterator[str]:
@@ -105,7 +134,7 @@ def _messages(event: dg.DagsterEvent) -> Iterator[str]:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None and error.cls_name != "ProblemError":
         error = error.cause
-    if error is None:
+    if error is None or error.cls_name == "DagsterAssetCheckFailedError":
         return
     what = error.message.strip().partition(": ")[2] or error.message.strip()
     if error.cls_name == "ProblemError":

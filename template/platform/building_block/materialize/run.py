@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from building_block.ingest.load import load_specs
+from building_block.loading import load
 from building_block.materialize.plan import Plan, Step
 from building_block.materialize.records import Records
 from building_block.materialize.report import Report
@@ -31,10 +32,9 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
     Raises:
         ProblemError: the project cannot be loaded, or a word of the selection names nothing.
     """
-    from building_block.definitions import defs as load  # loading means reading the whole project: not at import
-
-    defs = load()
-    specs = list(defs.resolve_all_asset_specs())
+    defs = load(project)
+    graph = defs.resolve_asset_graph()
+    specs = [spec for spec in defs.resolve_all_asset_specs() if spec.key in graph.executable_asset_keys]
     ingest = {dg.AssetKey([project.domain.slug, "raw", s.table]): s for s in load_specs(project.ingest, project.root)}
     report = Report()
     with (
@@ -42,8 +42,8 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
         Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         records = Records(instance, Warehouse(project.warehouse))
-        executable = defs.resolve_asset_graph().executable_asset_keys
-        plan = Plan(project.root, specs, ingest, records, executable, chosen_assets(defs, selection))
+        failing = records.failing(sorted(graph.asset_check_keys, key=str))
+        plan = Plan(project.root, specs, ingest, records, failing, chosen_assets(defs, selection))
         runner = _Runner(defs.resolve_implicit_global_asset_job_def(), instance, progress)
         for step in plan.steps():
             result = runner.run(step)
@@ -54,7 +54,9 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
                 days = (Step(step.assets, (day,)) for day in step.partitions)
                 failed = set().union(*(report.add(day.assets, runner.run(day)) for day in days))
             plan.done(step, failed)
-        report.blocked = plan.blocked
+    report.block(plan.blocked)
+    report.messages += map(str, plan.problems)
+    report.notices += plan.notices
     return report
 
 

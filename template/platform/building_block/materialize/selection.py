@@ -3,6 +3,7 @@
 
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 
 import dagster as dg
@@ -17,20 +18,28 @@ def chosen_assets(defs: dg.Definitions, selection: Sequence[str]) -> set[dg.Asse
     before it (and all upstream) or after it (and all downstream), or any other selection of Dagster's own syntax.
 
     Raises:
-        ProblemError: a word selects nothing.
+        ProblemError: a word selects nothing, or names several assets.
     """
     if not selection:
         return None
     graph = defs.resolve_asset_graph()
-    names = {"/".join(key.path[at:]): key for key in graph.materializable_asset_keys for at in range(len(key.path))}
+    names: dict[str, list[dg.AssetKey]] = defaultdict(list)
+    for key in sorted(graph.materializable_asset_keys):
+        for at in range(len(key.path)):
+            names["/".join(key.path[at:])].append(key)
     layers = {spec.group_name for spec in defs.resolve_all_asset_specs()}
     chosen: set[dg.AssetKey] = set()
     for word in selection:
         before, name, after = re.fullmatch(r"(\+?)(.*?)(\+?)", word).groups()
         if name in layers:
             name = f'group:"{name}"'
+        elif len(names.get(name, ())) > 1:
+            several = " or ".join("/".join(key.path[1:]) for key in names[name])
+            raise ProblemError(
+                Problem(Code.SELECTION_UNKNOWN, "poe build", f"`{word}` names several assets", f"write {several}")
+            )
         elif name in names:
-            name = f'key:"{names[name].to_user_string()}"'
+            name = f'key:"{names[name][0].to_user_string()}"'
         try:
             with warnings.catch_warnings(action="ignore", category=dg.BetaWarning):
                 found = dg.AssetSelection.from_string(before + name + after).resolve(graph)

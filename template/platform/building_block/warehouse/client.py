@@ -67,6 +67,10 @@ class Warehouse:
             try:
                 connection = duckdb.connect(self.path, read_only=read_only)
             except duckdb.IOException as error:
+                if "not a valid DuckDB database" in str(error):
+                    write = "delete it and build again; the landed files hold all that was in it"
+                    what = "the file is not a DuckDB database"
+                    raise ProblemError(Problem(Code.WAREHOUSE_BROKEN, str(self.path), what, write)) from error
                 if not LOCKED.search(str(error)):
                     raise
                 if time.monotonic() >= deadline:

@@ -70,7 +70,7 @@ def replace_partitions(
 
 def _evolve(connection: DuckDBPyConnection, table: Table, schema: pa.Schema, on_schema_change: OnSchemaChange) -> None:
     """Bring the table to the columns of ``schema``; raises ProblemError with all that forbids it."""
-    rebuild = f"drop {table} and build all its partitions again"
+    rebuild = "start over: delete data/ and build again"
     existing = table.columns(connection)
     if PARTITION not in existing:
         raise ProblemError(table.problem(f"{table} was written without partitions", rebuild, PARTITION))

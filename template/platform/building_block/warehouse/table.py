@@ -80,7 +80,13 @@ class Table:
         return connection.execute(query if limit is None else f"{query} LIMIT {limit}", parameters)
 
     def replace(self, connection: DuckDBPyConnection, reader: pa.RecordBatchReader) -> int:
-        """Make the table anew from ``reader``; return the number of rows."""
+        """Make the table anew from ``reader``; return the number of rows.
+
+        Raises ProblemError when that would take the partitions of a table that has some.
+        """
+        if PARTITION in (self.columns(connection) or {}) and PARTITION not in reader.schema.names:
+            what = f"{self} holds partitions, and the asset has none any more"
+            raise ProblemError(self.problem(what, "give the asset its partitions back, or start over: delete data/"))
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.layer)}")
         offer(connection, INCOMING, reader)
         return connection.execute(f"CREATE OR REPLACE TABLE {self} AS FROM {INCOMING}").fetchone()[0]
