@@ -29,13 +29,14 @@ class Records:
 
     def __init__(self, instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
         self._instance = instance
-        self._tables = tables(warehouse)
+        self._warehouse = warehouse
 
     def latest(self, keys: Sequence[dg.AssetKey]) -> dict[dg.AssetKey, Materialization]:
         """Return the latest materialisation of each asset that has one, in one query."""
         entries = (record.asset_entry for record in self._instance.get_asset_records(list(keys)))
         events = ((entry.asset_key, entry.last_materialization_record) for entry in entries)
-        return {key: _materialization(event) for key, event in events if event is not None and self._is_there(event)}
+        there = tables(self._warehouse)
+        return {key: _materialization(event) for key, event in events if event is not None and _is_in(there, event)}
 
     def failing(self, checks: Sequence[dg.AssetCheckKey]) -> set[dg.AssetKey]:
         """Return the assets of which a check failed, with severity ERROR, the last time that it ran."""
@@ -52,8 +53,9 @@ class Records:
     def partitions(self, key: dg.AssetKey) -> dict[str, Materialization]:
         """Return the latest materialisation of each partition of an asset."""
         latest: dict[str, Materialization] = {}
+        there = tables(self._warehouse)  # asked each time: an earlier step of the build may have made the table
         for event in self._newest_first(key):
-            if not self._is_there(event):
+            if not _is_in(there, event):
                 return {}
             latest.setdefault(event.partition_key, _materialization(event))
         return latest
@@ -65,10 +67,11 @@ class Records:
             yield from page.records
             cursor, more = page.cursor, page.has_more
 
-    def _is_there(self, event: dg.EventLogRecord) -> bool:
-        """Say whether the table that a materialisation names still exists; true for what is no table."""
-        name = event.asset_materialization.metadata.get("dagster/table_name")
-        return name is None or ".".join(str(name.value).split(".")[-2:]) in self._tables
+
+def _is_in(there: set[str], event: dg.EventLogRecord) -> bool:
+    """Say whether the table that a materialisation names still exists; true for what is no table."""
+    name = event.asset_materialization.metadata.get("dagster/table_name")
+    return name is None or ".".join(str(name.value).split(".")[-2:]) in there
 
 
 def _materialization(event: dg.EventLogRecord) -> Materialization:
