@@ -107,7 +107,7 @@ def test_only_a_held_lock_is_waited_for(warehouse: Warehouse, monkeypatch: pytes
     warehouse.path.parent.mkdir()
     warehouse.path.write_bytes(b"not a database" * 1000)
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waited"))
-    with pytest.raises(duckdb.IOException, match="not a valid DuckDB database"), warehouse.reading():
+    with pytest.raises(ProblemError, match="the file is not a DuckDB database"), warehouse.reading():
         pass
 
 

@@ -416,7 +416,7 @@ def test_a_table_that_was_written_whole_is_not_mixed_with_partitions(run: Run, r
     assert_fails(
         Code.WAREHOUSE_SCHEMA_CHANGED,
         "without partitions",
-        "drop",
+        "delete data/",
         of=lambda: run(appending(DATA), partition_key="mon"),
     )
     assert len(rows()) == 2
