@@ -1,0 +1,347 @@
+"""The forecast of a fresh project, whether it is worth anything, and the page that says so."""
+
+import csv
+import datetime as dt
+import importlib
+import json
+import random
+import shutil
+import sys
+from html.parser import HTMLParser
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import StampedProject
+
+DAY = dt.timedelta(days=1)
+START = dt.date(2024, 1, 1)  # a Monday
+SATURDAY = 5
+
+
+def weeks(number: int, week: tuple[int | None, ...]) -> dict[dt.date, int]:
+    """A history of equal weeks; None for a weekday without trade."""
+    days = (START + passed * DAY for passed in range(7 * number))
+    return {day: orders for day in days if (orders := week[day.weekday()]) is not None}
+
+
+@pytest.fixture(scope="session")
+def unit(rendered) -> StampedProject:
+    """A rendered project whose package can be imported."""
+    project = rendered("minimal")
+    sys.path.insert(0, str(project.root / "src"))
+    return project
+
+
+@pytest.fixture(scope="session")
+def forecast(unit) -> ModuleType:
+    return importlib.import_module("sales.forecast")
+
+
+@pytest.fixture(scope="session")
+def order_report(unit) -> ModuleType:
+    return importlib.import_module("sales.order_report")
+
+
+@pytest.fixture(scope="session")
+def real_history(real_data) -> dict[dt.date, int]:
+    """Orders a day of the real data, counted without SQL."""
+    history = {}
+    for file in sorted(real_data.glob("*.csv")):
+        with file.open(newline="") as rows:
+            sold = [row for row in csv.DictReader(rows) if float(row["UnitPrice"]) > 0 and int(row["Quantity"]) > 0]
+        history[dt.date.fromisoformat(file.stem)] = len({row["InvoiceNo"] for row in sold})
+    return history
+
+
+# The backtest ---------------------------------------------------------------------------------------------------------
+
+
+def test_on_the_real_data_the_forecast_beats_the_baseline_that_is_computed_by_hand(forecast, real_history):
+    judged = forecast.backtest(real_history)
+    errors = []
+    for origin in real_history:
+        if (origin - min(real_history)).days + 1 < 14:
+            continue
+        for ahead in range(1, 31):
+            day = origin + ahead * DAY
+            same = origin - (origin.weekday() - day.weekday()) % 7 * DAY
+            while same not in real_history and same >= min(real_history):
+                same -= 7 * DAY
+            if day in real_history and same in real_history:
+                errors.append(abs(real_history[day] - real_history[same]))
+    assert judged.forecasts == len(errors) > 300
+    assert judged.baseline_error == pytest.approx(sum(errors) / len(errors))
+    assert judged.error < judged.baseline_error
+
+
+def test_a_forecast_of_the_past_does_not_look_at_what_came_later(forecast, real_history, monkeypatch):
+    def made(history: dict) -> dict:
+        seen, predict = {}, forecast.predict
+
+        def recording(known, parameters):
+            seen[max(known)] = predict(known, parameters)
+            return seen[max(known)]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(forecast, "predict", recording)
+            forecast.backtest(history)
+        return seen
+
+    day = dt.date(2011, 1, 12)
+    changed = {known: orders if known <= day else 1000 - orders for known, orders in real_history.items()}
+    before, after = made(real_history), made(changed)
+    assert {origin for origin in before if before[origin] != after[origin]} == {o for o in before if o > day}
+    assert sum(origin <= day for origin in before) > 10
+
+
+def test_the_baseline_is_the_latest_same_weekday_that_is_known(forecast):
+    history = weeks(2, (1, 2, 3, 4, 5, None, 7)) | {START + 14 * DAY: 99}
+    monday, saturday = START + 28 * DAY, START + 19 * DAY
+    assert forecast.seasonal_naive(history, monday) == 99
+    assert forecast.seasonal_naive(history, monday + DAY) == 2
+    assert forecast.seasonal_naive(history, saturday) is None
+
+
+def test_a_baseline_that_cannot_be_beaten_is_not_beaten(forecast, order_report):
+    model = forecast.Model.of(weeks(6, (10, 12, 14, 12, 10, None, 8)))
+    assert model.backtest.baseline_error == 0
+    assert not model.backtest.beats_baseline
+    assert model.verdict.startswith("The forecast does not beat the seasonal-naive baseline")
+    page = report_of(order_report, forecast, weeks(6, (10, 12, 14, 12, 10, None, 8))).html()
+    assert 'class="verdict doubtful"' in page
+    assert "does not beat" in page
+
+
+# The forecast ---------------------------------------------------------------------------------------------------------
+
+
+def test_thirty_days_follow_the_history_and_days_without_trade_are_zero(forecast, real_history):
+    predictions = forecast.predict(real_history, forecast.fit(real_history))
+    assert [one.day for one in predictions] == [dt.date(2011, 1, 31) + ahead * DAY for ahead in range(1, 31)]
+    for one in predictions:
+        assert 0 <= one.lower <= one.orders <= one.upper
+        assert (one.orders == one.upper == 0) == (one.day.weekday() == SATURDAY)
+
+
+def test_days_without_figures_are_unknown_and_not_zero(forecast):
+    whole = weeks(6, (10, 20, 30, 40, 50, None, 70))
+    gap = {day: orders for day, orders in whole.items() if not 20 <= (day - START).days <= 30}
+    for history in (whole, gap):
+        for one in forecast.predict(history, forecast.fit(history)):
+            assert one.orders == pytest.approx((10, 20, 30, 40, 50, 0, 70)[one.day.weekday()], rel=0.01)
+
+
+def test_four_of_five_days_lie_within_the_interval(forecast):
+    chance = random.Random(7)  # noqa: S311
+    within = []
+    for _ in range(60):
+        level, made = 40.0, {}
+        for passed in range(90):
+            day = START + passed * DAY
+            level *= chance.lognormvariate(0, 0.02)
+            if day.weekday() != SATURDAY:
+                made[day] = round(
+                    level * (1, 1.2, 1.1, 1.3, 0.9, 0, 0.6)[day.weekday()] * chance.lognormvariate(0, 0.2)
+                )
+        history = {day: orders for day, orders in made.items() if (day - START).days < 60}
+        predictions = forecast.predict(history, forecast.fit(history))
+        within += [one.lower <= made[one.day] <= one.upper for one in predictions if one.day in made]
+    assert len(within) > 1000
+    assert 0.7 < sum(within) / len(within) < 0.9
+
+
+def test_a_stored_model_is_the_model(forecast, real_history):
+    for history in (real_history, weeks(3, (3, 4, 5, 4, 3, None, 2))):
+        model = forecast.Model.of(history)
+        assert forecast.Model.from_rows(reversed(model.rows())) == model
+
+
+@pytest.mark.parametrize(
+    ("history", "what"),
+    [
+        ({}, "there are no orders yet"),
+        (dict.fromkeys(weeks(8, (1, 1, 1, 1, 1, 1, 1)), 0), "there are no orders yet"),
+        (weeks(1, (1, 2, 3, 4, 5, None, 7)), "it spans 7 days, 6 of them with orders; 14 days are needed, 10 of them"),
+        (weeks(3, (5, None, None, None, None, None, None)), "it spans 15 days, 3 of them with orders"),
+    ],
+    ids=["empty", "nothing but zeros", "one week", "three Mondays"],
+)
+def test_a_history_that_is_too_short_is_told(forecast, history, what):
+    assert what in forecast.shortage(history)
+    assert forecast.backtest(history) is None
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page consists of."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def report_of(order_report: ModuleType, forecast: ModuleType, history: dict, name: str = "Sales"):
+    model = forecast.Model.of(history)
+    made = dt.datetime(2024, 5, 6, 7, 8, tzinfo=dt.UTC)
+    return order_report.OrderReport(name, history, forecast.predict(history, model.parameters), model, made)
+
+
+@pytest.fixture(scope="session")
+def page(order_report, forecast, real_history) -> str:
+    return report_of(order_report, forecast, real_history).html()
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page):
+    tags = Page(page).tags
+    assert {tag for tag, _ in tags} & {"script", "link", "iframe", "img", "object", "embed", "base", "form"} == set()
+    loading = {"src", "href", "xlink:href", "srcset", "action", "data", "poster", "style"}
+    assert [attributes for _, attributes in tags if attributes.keys() & loading] == []
+    assert not any(name.startswith("on") for _, attributes in tags for name in attributes)
+    assert "url(" not in page
+    assert "@import" not in page
+    assert len(page) < 200_000
+
+
+def test_the_page_says_what_it_is_to_someone_who_does_not_see_it(page):
+    parsed = Page(page)
+    assert parsed.all("html") == [{"lang": "en"}]
+    assert len(parsed.all("title")) == len(parsed.all("h1")) == len(parsed.all("main")) == 1
+    described = [attributes["aria-label"] for _, attributes in parsed.tags if attributes.get("role") == "img"]
+    assert [text.split(" of ")[0] for text in described] == ["Bar chart"] * 2
+    assert "Saturday 0" in described[1]
+    assert len(parsed.all("svg")) == 4  # two charts, each for a screen and for a phone
+    assert [attributes for _, attributes in parsed.tags if "id" in attributes] == []  # equal ids of charts would clash
+
+
+def test_the_page_tells_the_range_of_the_data_the_verdict_and_when_it_was_made(page, real_history):
+    last_thirty = sum(orders for day, orders in real_history.items() if day > dt.date(2011, 1, 1))
+    for text in (
+        "Data from 1 December 2010 to 31 January 2011; forecast to 2 March 2011",
+        f"<dd>{last_thirty:,}</dd>",
+        "The forecast beats the seasonal-naive baseline",
+        "where 80% of the days should lie",
+        "Made 6 May 2024, 07:08 UTC",
+    ):
+        assert text in page
+    assert page.count('<th scope="row">') == 30
+
+
+def test_a_name_that_is_markup_is_shown_as_it_is_written(order_report, forecast):
+    report = report_of(order_report, forecast, weeks(3, (3, 4, 5, 4, 3, None, 2)), "<script>alert(1)</script> & $made")
+    html = report.html()
+    assert Page(html).all("script") == []
+    assert "<h1>Orders of &lt;script&gt;alert(1)&lt;/script&gt; &amp; $made</h1>" in html
+
+
+def test_a_page_that_cannot_be_drawn_leaves_the_old_one(order_report, forecast, tmp_path, monkeypatch):
+    report = report_of(order_report, forecast, weeks(3, (3, 4, 5, 4, 3, None, 2)))
+    file = report.write(tmp_path / "reporting" / "page.html")
+    before = file.read_bytes()
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(order_report, "_svg", fail)
+    with pytest.raises(RuntimeError):
+        report.write(file)
+    assert [(one.name, one.read_bytes()) for one in file.parent.iterdir()] == [("page.html", before)]
+
+
+# In a project ---------------------------------------------------------------------------------------------------------
+
+LATEST = """
+import json
+import dagster as dg
+from building_block.project import Project
+Project.here().enter()
+with dg.DagsterInstance.get() as instance:
+    event = instance.get_latest_materialization_event(dg.AssetKey({key!r}))
+values = {{name: value.value for name, value in event.asset_materialization.metadata.items()}}
+print(json.dumps({{name: value for name, value in values.items() if isinstance(value, str | float)}}))
+"""
+
+
+def metadata(project: StampedProject, *key: str) -> dict:
+    result = project.run(sys.executable, "-c", LATEST.format(key=list(key)))
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_dagster_shows_the_verdict_the_page_and_its_figures(built_once):
+    stored = dict(built_once.query("select name, value from ml.order_forecast_model"))
+    model = metadata(built_once, "sales", "ml", "order_forecast_model")
+    assert model["mean_absolute_error"] == stored["backtest.error"] < stored["backtest.baseline_error"]
+    assert model["error_ratio_to_baseline"] == stored["backtest.error"] / stored["backtest.baseline_error"]
+    report = metadata(built_once, "sales", "reporting", "order_report")
+    assert report["page"] == str(built_once.root / "data" / "reporting" / "order_report.html")
+    assert report["summary"].endswith(model["verdict"])
+    assert "| Expected in the next 30 days |" in report["summary"]
+    assert model["verdict"] in (built_once.root / "data" / "reporting" / "order_report.html").read_text()
+
+
+def test_the_libraries_of_forecast_and_page_are_not_loaded_with_the_definitions(built_once):
+    code = """
+import sys
+from building_block.definitions import defs
+defs()
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"statsmodels", "pandas", "altair", "vl_convert"}))
+"""
+    assert built_once.run(sys.executable, "-W", "ignore", "-c", code).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_forecast_uses_the_stored_model_and_does_not_fit_another(built):
+    import duckdb
+
+    width = "select avg(upper_bound - lower_bound) from ml.predicted_orders"
+    [(before,)] = built.query(width)
+    with duckdb.connect(built.root / "data" / "warehouse.duckdb") as connection:
+        connection.sql("update ml.order_forecast_model set value = 4 * value where name like 'sigma2.%'")
+    result = built.poe("build", "predicted_orders")
+    assert result.returncode == 0, result.stderr
+    assert built.query(width)[0][0] > 1.5 * before
+
+
+def test_the_forecast_comes_with_the_days_and_its_verdict_later_still(project):
+    landing, data = project.root / "few", project.root / "other"
+    landing.mkdir()
+    files = sorted((project.root / "sample" / "retail").iterdir())
+
+    def build_with(days: int):
+        for file in files[:days]:
+            shutil.copy2(file, landing)
+        result = project.poe("build", LANDING=str(landing), BUILDING_BLOCK_DATA=str(data))
+        assert "Traceback" not in result.stdout + result.stderr
+        return result
+
+    result = build_with(5)
+    assert result.returncode == 1
+    line = 1 + (project.root / "src/sales/defs/ml.py").read_text().split("raise dg.Failure")[0].count("\n")
+    assert result.stderr == (
+        f"BB504 src/sales/defs/ml.py:{line}: the history is too short for a forecast: it spans 6 days, 5 of them with "
+        "orders; 14 days are needed, 9 of them with orders; let more days land, or delete the assets in defs/ml.py and "
+        "defs/reporting.py\n"
+    )
+    rows = {line.split()[0]: line for line in result.stdout.splitlines() if "/" in line}
+    assert rows["ml/order_forecast_model"].endswith("failed")
+    assert rows["reporting/order_report"].endswith("not built")
+    assert "2 passed" in rows["published/daily_orders"]
+
+    result = build_with(18)
+    assert result.returncode == 0, result.stderr
+    assert "ml/order_forecast_model: check beats_seasonal_naive warns" in result.stdout
+    file = data / "reporting" / "order_report.html"
+    assert f"reporting/order_report: {file}" in result.stdout.splitlines()
+    page = file.read_text(encoding="utf-8")
+    assert "too short to judge the forecast by" in page
+    assert "<dd>not known yet</dd>" in page
+    assert not (project.root / "data").exists()
