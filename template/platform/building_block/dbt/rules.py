@@ -1,0 +1,43 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Which models break the rules of ``platform/dbt-bouncer.yml``."""
+
+import contextlib
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dbt_bouncer import run_bouncer
+
+from building_block.dbt.manifest import prepared
+from building_block.messages import Code, Problem
+from building_block.project import Project
+
+RULES = "platform/dbt-bouncer.yml"
+
+
+def broken(project: Project) -> Iterator[Problem]:
+    """Yield a problem for each rule that a model breaks; parses the dbt project when it has changed.
+
+    Raises:
+        ProblemError: dbt cannot parse the project.
+    """
+    manifest = json.loads(prepared(project).manifest_path.read_bytes())
+    said = io.StringIO()  # dbt-bouncer prints a table and logs its progress
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        report = Path(folder) / "failures.json"
+        run_bouncer(
+            config_file=project.root / RULES,
+            output_file=report,
+            output_only_failures=True,
+            allow_zero_checks=True,  # a project without a model breaks no rule
+        )
+        failures = json.loads(report.read_bytes()) if report.is_file() else []
+    for failure in failures:
+        node = manifest["nodes"][failure["unique_id"]]
+        # A broken rule is told as its description, which says what to write, and what was found; a crash as one text.
+        write, separator, what = failure["failure_message"].partition(" - ")
+        if not separator:
+            write, what = "tell the platform team", write
+        yield Problem(Code.MODEL_RULE, f"dbt/{node['original_file_path']}", what.rstrip("."), write)
