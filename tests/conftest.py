@@ -22,6 +22,13 @@ def answers(scenario: str) -> dict[str, str]:
     return yaml.safe_load((ROOT / "tests" / "answers" / f"{scenario}.yml").read_text(encoding="utf-8"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the real data, since a clone alone (as in CI) does not have it."""
+    for item in items:
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_data")
+
+
 @dataclass(frozen=True)
 class StampedProject:
     """A stamped project and the way its people call it."""

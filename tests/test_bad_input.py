@@ -94,7 +94,7 @@ def test_a_bad_day_keeps_no_other_day_out(project):
     result = project.poe("build")
     assert result.returncode == 1
     assert result.stderr.startswith(f"BB203 {DAY}: ")
-    assert project.query("select count(distinct _partition_key) from raw.invoices") == [(11,)]
+    assert project.query("select count(distinct _partition_key) from raw.invoices") == [(35,)]
     assert "not built" in result.stdout
 
 

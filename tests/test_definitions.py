@@ -73,3 +73,126 @@ def test_the_message_after_a_copy_gives_the_next_two_commands(tmp_path):
     lines = [line.strip() for line in (result.stdout + result.stderr).splitlines()]
     commands = [line.split("  ")[0] for line in lines if line.startswith("uv run ")]
     assert commands == ["uv run poe build", "uv run poe start"]
+
+
+SAME = """
+import json
+from dagster_dbt import dbt_assets
+from building_block.dbt.component import asset_and_check_specs
+from building_block.dbt.manifest import prepared
+from building_block.dbt.translator import LayerTranslator
+from building_block.project import Project
+
+project = Project.here()
+project.enter()
+dbt = prepared(project)
+manifest = json.loads(dbt.manifest_path.read_text())
+
+def told(specs, checks):
+    return {
+        "assets": sorted([*spec.key.path[1:], sorted(dep.asset_key.path[-1] for dep in spec.deps)] for spec in specs),
+        "checks": sorted([check.key.to_user_string(), check.blocking] for check in checks),
+    }
+
+@dbt_assets(manifest=manifest, project=dbt, dagster_dbt_translator=LayerTranslator(project.domain, manifest))
+def theirs(context): ...
+
+ours = told(*asset_and_check_specs(dbt, manifest, LayerTranslator(project.domain, manifest)))
+print(json.dumps([ours, told(theirs.specs, theirs.check_specs)]))
+"""
+
+
+def test_assets_and_checks_are_those_that_dagster_dbt_would_make(project):
+    project.write("dbt/seeds/countries.csv", "country\nFrance\n")
+    project.write(
+        "dbt/tests/no_future.sql", "select 1 from {{ ref('orders_cleaned') }} where order_date > '2100-01-01'\n"
+    )
+    # dbt inlines it: what reads it depends, for Dagster, on what it reads.
+    project.replace(
+        "dbt/models/intermediate/int_orders__judged.sql",
+        "-- Exact duplicates",
+        "{{ config(materialized='ephemeral') }}\n-- Exact duplicates",
+    )
+    result = project.run(sys.executable, "-W", "ignore", "-c", SAME)
+    assert result.returncode == 0, result.stderr
+    ours, theirs = json.loads(result.stdout.splitlines()[-1])
+    assert ours == theirs
+    assert ["raw", "countries", []] in ours["assets"]
+    assert ["marts", "orders_cleaned", ["stg_retail__invoices"]] in ours["assets"]
+    assert ["sales/marts/orders_cleaned:no_future", True] in ours["checks"]
+
+
+COUNTED = """
+import gc, json, subprocess, sys
+import yaml
+
+parsed, collections, started = [], [], []
+compose, popen = yaml.compose, subprocess.Popen.__init__
+yaml.compose = lambda content, **options: parsed.append(1) or compose(content, **options)
+subprocess.Popen.__init__ = lambda *args, **options: started.append(args[1][0]) or popen(*args, **options)
+from building_block.definitions import defs
+from building_block.project import Project
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+definitions = defs()
+gc.callbacks.clear()
+print(json.dumps({
+    "files": len(list(Project.here().ingest.glob("*.yaml"))),
+    "parsed": len(parsed),
+    "collections": len(collections),
+    "kept": gc.get_freeze_count() > 0 and gc.isenabled(),
+    "started": [command for command in started if "dbt" in command or "python" in command],
+    "dbt": [name for name in ("dbt.cli.main", "dbt.graph", "dbt.parser") if name in sys.modules],
+}))
+"""
+
+
+def test_a_load_does_no_work_twice(project):
+    invoices = (project.root / "ingest" / "invoices.yaml").read_text(encoding="utf-8")
+    for number in range(5):
+        project.write(f"ingest/more_{number}.yaml", invoices)
+    first, result = (project.run(sys.executable, "-W", "ignore", "-c", COUNTED) for _ in range(2))
+    assert first.returncode == result.returncode == 0, first.stderr + result.stderr
+    assert "dbt.parser" in json.loads(first.stdout.splitlines()[-1])["dbt"]
+    counted = json.loads(result.stdout.splitlines()[-1])
+    assert counted == {"files": 6, "parsed": 6, "collections": 0, "kept": True, "started": [], "dbt": []}
+
+
+STARTED = """
+import subprocess, sys
+popen = subprocess.Popen.__init__
+def counted(self, *arguments, **options):
+    command = [*arguments, options.get("args")][0]
+    if str(command[0]).endswith("/dbt"):
+        print("started dbt", command[1], file=sys.stderr)
+    popen(self, *arguments, **options)
+subprocess.Popen.__init__ = counted
+from building_block.cli import main
+sys.argv = ["building-block", "build"]
+try:
+    main()
+finally:
+    print("loaded", [name for name in ("dbt.parser", "dbt.adapters.duckdb") if name in sys.modules], file=sys.stderr)
+"""
+
+
+def test_a_build_starts_dbt_once_and_never_loads_it_beside(built):
+    # If dagster-dbt renames what QuickDbtCliResource overrides, it starts `dbt --version` and loads an adapter again.
+    (built.root / "data" / "warehouse.duckdb").unlink()
+    # Without an activated environment: the dbt beside this Python is found.
+    result = built.run(sys.executable, "-W", "ignore", "-c", STARTED, PATH="/usr/bin:/bin")
+    assert result.returncode == 0, result.stderr
+    told = [line for line in result.stderr.splitlines() if line.startswith(("started", "loaded"))]
+    assert told == ["started dbt build", "loaded []"]
+
+
+def test_dbt_stays_within_the_memory_that_the_platform_or_the_unit_allows(built):
+    built.write("dbt/models/marts/allowed.sql", "select current_setting('memory_limit') as memory\n")
+    allowed = {}
+    for memory in ("", "3GB"):
+        if memory:
+            slot = f"warehouse: {{outputs: {{duckdb: {{settings: {{memory_limit: {memory}}}}}}}}}\n"
+            built.write("settings/profiles.yml", slot)
+        result = built.poe("build", "marts/allowed")
+        assert result.returncode == 0, result.stdout + result.stderr
+        [(allowed[memory],)] = built.query("from marts.allowed")
+    assert allowed == {"": "1.3 GiB", "3GB": "2.7 GiB"}

@@ -124,8 +124,18 @@ def python_faults(workspace: Workspace) -> list[str]:
 
 
 def uv_faults(workspace: Workspace) -> list[str]:
-    """pixi does not read [tool.uv.sources]: the same folders and extras have to stand in its manifest."""
+    """pixi does not read [tool.uv.sources]: the same folders and extras have to stand in its manifest.
+
+    Extras that a package of its manifest asks for come with that package.
+    """
     pyproject = workspace.pyproject
+    brought = {
+        extra
+        for name, spec in path_dependencies(workspace).items()
+        for text in toml(workspace.root / spec["path"] / "pyproject.toml")["project"]["dependencies"]
+        if (required := Requirement(text)).name in pyproject["tool"]["uv"]["sources"]
+        for extra in required.extras
+    }
     groups = pyproject.get("dependency-groups", {}).values()
     requirements = [Requirement(text) for texts in (pyproject["project"]["dependencies"], *groups) for text in texts]
     faults = []
@@ -133,7 +143,7 @@ def uv_faults(workspace: Workspace) -> list[str]:
         extras = {extra for required in requirements if required.name == name for extra in required.extras}
         for_uv = source | {"extras": sorted(extras)}
         for_pixi = path_dependencies(workspace).get(name, {})
-        if for_uv != for_pixi | {"extras": sorted(for_pixi.get("extras", []))}:
+        if for_uv != for_pixi | {"extras": sorted(brought.union(for_pixi.get("extras", [])))}:
             faults.append(f"{name}: uv installs {for_uv}, pixi {for_pixi}")
     return faults
 

@@ -80,14 +80,12 @@ def test_another_target_of_dbt(project):
 
 
 def test_hooks(project):
-    hook = "{id: ours, name: ours, entry: echo ours ran, language: system, verbose: true, pass_filenames: false}"
+    hook = "{id: ours, name: ours, entry: echo ours ran, language: unsupported, verbose: true, pass_filenames: false}"
     project.write("settings/pre-commit-config.yaml", f"repos: [{{repo: local, hooks: [{hook}]}}]\n")
     repositories = yaml.safe_load(derived(project, ".pre-commit-config.yaml"))["repos"]
-    assert [hook["id"] for repo in repositories for hook in repo["hooks"]] == [
-        "platform-lint",
-        "platform-check",
-        "ours",
-    ]
+    *of_platform, last = [hook["id"] for repo in repositories for hook in repo["hooks"]]
+    assert last == "ours"
+    assert all(name.startswith("platform-") for name in of_platform)
     project.git("init", "-q")
     project.git("add", "-A")
     assert "ours ran" in project.run("pre-commit", "run", "ours", "--all-files").stdout
@@ -160,7 +158,9 @@ def test_a_pixi_dependency_outside_a_table_is_refused(project):
 
 
 def test_versions(project):
-    project.replace("pyproject.toml", '["building-block"]', '["building-block", "duckdb==1.5.6", "humanize>=4"]')
+    project.replace(
+        "pyproject.toml", '["building-block[ml,reporting]"]', '["building-block", "duckdb==1.5.6", "humanize>=4"]'
+    )
     lock = project.run("uv", "lock", "--quiet")
     assert lock.returncode == 0, lock.stderr
     locked = {package["name"]: package for package in tomllib.loads((project.root / "uv.lock").read_text())["package"]}

@@ -3,7 +3,7 @@
 - the derived files that a fresh project is born with: those that hold no name of the domain
 - template/platform/manifest.sha256.jinja: the sha256 of every platform file
 - template/platform/schemas/ingest.json: the schema of ingest files
-- docs/reference/ownership.md: the table of who owns what
+- docs/reference/ and docs/decisions/index.md: the pages that tools/reference.py makes
 """
 
 import hashlib
@@ -17,16 +17,12 @@ from building_block import generate
 from building_block.ingest.schema import ingest_schema
 from building_block.project import Project
 
-from tools.ownership import CLASSES, ROOT, TEMPLATE, classes_of, patterns, rendered_path, template_files
+from tools.ownership import ROOT, TEMPLATE, classes_of, rendered_path, template_files
+from tools.reference import pages
 
 NOT_IN_MANIFEST = {
     ".copier-answers.yml",  # changes with the answers
     "platform/manifest.sha256",
-}
-MEANING = {
-    "platform": "brings it to the new version",
-    "domain": "never touches it: no edit, no return after deletion, no deletion",
-    "derived": "never touches it; `poe generate` and the lock commands write it",
 }
 
 
@@ -40,8 +36,7 @@ def before_rendering() -> dict[Path, str]:
     schema = json.dumps(ingest_schema(), indent=2, ensure_ascii=False) + "\n"
     files = {TEMPLATE / "platform" / "schemas" / "ingest.json": schema}
     files[TEMPLATE / "platform" / "manifest.sha256.jinja"] = _manifest(files)
-    files[ROOT / "docs" / "reference" / "ownership.md"] = _ownership_page()
-    return files
+    return files | pages()
 
 
 def _born_derived() -> dict[Path, str]:
@@ -67,18 +62,6 @@ def _manifest(written: dict[Path, str]) -> str:
             digest = hashlib.sha256(content).hexdigest()
         lines.append(f"{digest}  {path}\n")
     return "".join(lines)
-
-
-def _ownership_page() -> str:
-    rows = [f"| `{path}` | {name} | {MEANING[name]} |" for name in CLASSES for path in patterns()[name]]
-    table = "\n".join(["| path | class | `copier update` |", "|---|---|---|", *rows])
-    return f"""# Who owns which path
-
-Written from the lists in `copier.yml` by `make template`. Every path of a stamped project matches exactly one row; what
-matches none is the domain's, for the template never brings it.
-
-{table}
-"""
 
 
 def _write(files: dict[Path, str]) -> None:

@@ -3,12 +3,14 @@
 
 import os
 import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from rich.console import Console
 
+from building_block.check import Part
 from building_block.messages import ProblemError
 from building_block.project import Project
 
@@ -23,6 +25,7 @@ def start(options: Annotated[list[str] | None, typer.Argument(help="Options of `
     from building_block.loading import load
 
     load(project)
+    _end_abandoned_runs(project)
     os.chdir(project.root)
     os.execvp("dg", ["dg", "dev", *(options or [])])  # noqa: S606, S607 - the environment's own dg
 
@@ -38,30 +41,56 @@ def build(
     project = _entered()
     # Not what Console() looks up at every line: dbt's own output is kept from it while the bar is drawn.
     console = Console(file=sys.stdout)
-    with FileLock(project.data / "build.lock"):
+    with _build_lock(project):
         _generate(project, below="dbt/")
         report = run(project, selection or [], console)
-    for notice in report.notices:
-        console.print(notice, soft_wrap=True)
     if report.outcomes or report.blocked:
         console.print(report.table(Warehouse(project.warehouse)))
     elif not report.messages:
         console.print("Everything is up to date.")
+    for notice in report.notices:
+        console.print(notice, soft_wrap=True)
     _end(report.messages)
 
 
 @app.command()
-def check() -> None:
-    """Check the platform's and the derived files, and that all definitions load."""
+def check(
+    parts: Annotated[
+        list[Part] | None, typer.Argument(help="What to check; files and definitions if none is named.")
+    ] = None,
+) -> None:
+    """Check the platform's and the derived files, that all definitions load, and the rules for models."""
     from building_block.check import check as run
 
-    _end([str(problem) for problem in run(_entered(), Console())])
+    _end([str(problem) for problem in run(_entered(), Console(), parts or [Part.FILES, Part.DEFINITIONS])])
+
+
+@app.command()
+def lint() -> None:
+    """Run every hook of a commit on every file, on those that git does not know yet, too."""
+    from building_block.lint import lint as run
+
+    raise SystemExit(run(Project.here()))
 
 
 @app.command()
 def generate() -> None:
     """Write the derived files that are out of date."""
     _generate(Project.here())
+
+
+@app.command()
+def explain(
+    code: Annotated[str, typer.Argument(help="The code that a message begins with, for example BB207.")],
+) -> None:
+    """Say what a message's code means, why it is refused and how to put it right."""
+    from building_block.explanations import explanation
+
+    found, explained = explanation(code)
+    console = Console(highlight=False, markup=False)
+    console.print(f"{found}: {explained.what}", style="bold")
+    console.print(f"\nFor example\n\n{explained.example}", soft_wrap=True)
+    console.print(f"\nWhy\n\n{explained.why}\n\nHow to put it right\n\n{explained.fix}")
 
 
 def main() -> None:
@@ -76,6 +105,26 @@ def _entered() -> Project:
     project = Project.here()
     project.enter()
     return project
+
+
+def _build_lock(project: Project) -> FileLock:
+    return FileLock(project.data / "build.lock")
+
+
+def _end_abandoned_runs(project: Project) -> None:
+    import dagster as dg
+
+    from building_block.materialize.abandoned import end_abandoned_runs
+
+    if not project.keeps_records:
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_build_lock(project).acquire(blocking=False))
+            building = False
+        except Timeout:
+            building = True
+        end_abandoned_runs(stack.enter_context(dg.DagsterInstance.get()), building=building)
 
 
 def _generate(project: Project, below: str = "") -> None:

@@ -50,6 +50,9 @@ class Code(StrEnum):
     DEFINITIONS = "BB510"
     PARTITIONS = "BB511"
     DOMAIN_NAME = "BB512"
+    TOOL_MISSING = "BB513"
+    NO_REPOSITORY = "BB514"
+    MODEL_RULE = "BB515"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ class Domain:
     owner_team: str
     owner_email: str
 
+    @property
+    def owners(self) -> list[str]:
+        """The owners of whatever names none of its own, as Dagster writes them."""
+        return [self.owner_email, f"team:{self.owner_team}"]
+
 
 @dataclass(frozen=True)
 class Project:
@@ -93,6 +98,11 @@ class Project:
         """Where Dagster keeps its records: in ``data/``, or where a deployment's DAGSTER_HOME says."""
         return Path(os.environ.get("DAGSTER_HOME", self.data / "dagster"))
 
+    @property
+    def keeps_records(self) -> bool:
+        """Whether Dagster's records are the project's own, of this machine, and not a deployment's."""
+        return self.dagster_home == self.data / "dagster"
+
     def relative(self, path: Path) -> str:
         """Return a path as messages show it: from the root when it lies inside, with forward slashes."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
@@ -106,7 +116,7 @@ class Project:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DBT_LOG_PATH": str(self.data / "logs"),
         }
-        if self.dagster_home != self.data / "dagster":
+        if not self.keeps_records:
             return
         settings = (self.root / "platform" / "dagster.yaml").read_bytes()
         self.dagster_home.mkdir(parents=True, exist_ok=True)

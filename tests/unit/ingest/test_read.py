@@ -11,6 +11,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from building_block.ingest.folders import Folders
 from building_block.messages import ProblemError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ def test_an_unpartitioned_table_reads_its_one_file(shop: Shop) -> None:
     spec = shop.spec(source={"pattern": "codes.csv"}, partitions=None)
     assert shop.read(spec, None).column_names == ["id", "name", "_source_file"]
     assert spec.source.fingerprint(shop.root, None)
-    assert spec.source.partitions_available(shop.root, spec) == set()
+    assert spec.source.landed(shop.root, spec, Folders()).keys() == {None}
 
 
 @pytest.mark.parametrize(
@@ -427,10 +428,10 @@ def test_only_valid_keys_with_a_file_are_available(shop: Shop) -> None:
     for name in ("2020-01-02", "2020-01-05", "2019-12-31", "2020-13-01", "20200103", "notes", "2020-01-02.bak"):
         shop.land("id,name\n", f"{name}.csv")
     spec = shop.spec()
-    assert spec.source.partitions_available(shop.root, spec) == {"2020-01-02", "2020-01-05"}
+    assert spec.source.landed(shop.root, spec, Folders()).keys() == {"2020-01-02", "2020-01-05"}
     shop.land("id,name\n", "x/2020-01-07/orders.csv")
     spec = shop.spec(source={"pattern": "x/{partition_key}/orders.csv"})
-    assert spec.source.partitions_available(shop.root, spec) == {"2020-01-07"}
+    assert spec.source.landed(shop.root, spec, Folders()).keys() == {"2020-01-07"}
 
 
 def test_a_fingerprint_changes_with_the_file(shop: Shop) -> None:
@@ -472,7 +473,7 @@ def test_a_landing_folder_that_is_not_there_is_told(shop: Shop, folder: str, wha
     spec = shop.spec(source={"folder": folder})
     assert f"BB201 folder {folder}: {what}" in shop.problems(spec)[0]
     with pytest.raises(ProblemError):
-        spec.source.partitions_available(shop.root, spec)
+        spec.source.landed(shop.root, spec, Folders())
 
 
 def test_nothing_is_left_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -495,7 +496,7 @@ def test_two_months_of_real_invoices_are_read(shop: Shop, online_retail: Path) -
     columns = dict(zip(names, kinds, strict=True))
     partitions = {"cadence": "daily", "start": "2010-12-01"}
     spec = shop.spec(columns, source={"folder": str(online_retail)}, partitions=partitions)
-    keys = sorted(spec.source.partitions_available(shop.root, spec))
+    keys = sorted(spec.source.landed(shop.root, spec, Folders()))
     tables = [shop.read(spec, key) for key in keys]
     whole = pa.concat_tables(tables)
     assert (len(keys), keys[0], keys[-1]) == (44, "2010-12-01", "2011-01-31")

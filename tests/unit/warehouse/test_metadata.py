@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
+from building_block.warehouse.table import Table
 
 from .conftest import asset_of
 
@@ -104,6 +105,17 @@ def test_a_partition_tells_its_own_rows(metadata: Metadata) -> None:
     found = metadata(pa.table({"a": [4]}), "tue", partitions_def=days)
     assert found["dagster/row_count"].value == 1
     assert [record.data for record in found["preview"].records] == [{"a": 4, "_partition_key": "tue"}]
+
+
+def test_a_preview_is_of_the_rows_that_passed_by_and_reads_none_back(
+    metadata: Metadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(Table, "select", lambda *arguments: read.append(arguments))
+    stream = pa.Table.from_batches([pa.record_batch({"a": [number] * number}) for number in range(1, 9)])
+    preview = metadata(lambda _: stream.to_reader(), "mon", partitions_def=dg.StaticPartitionsDefinition(["mon"]))
+    assert [record.data["a"] for record in preview["preview"].records] == [1, 2, 2, 3, 3]
+    assert read == []
 
 
 def test_an_assets_own_metadata_stays(metadata: Metadata) -> None:

@@ -3,16 +3,20 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject
 
 from building_block.dbt.manifest import prepared
+from building_block.dbt.resource import QuickDbtCliResource
 from building_block.dbt.translator import LayerTranslator
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
+
+_ASSETS = {"model", "seed", "snapshot"}
 
 
 class DbtModels(dg.Component, dg.Model, dg.Resolvable):
@@ -28,12 +32,9 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
         dbt_project = prepared(project)
         manifest = json.loads(dbt_project.manifest_path.read_bytes())
 
-        @dbt_assets(
-            manifest=manifest,
-            project=dbt_project,
-            name="dbt",
-            dagster_dbt_translator=LayerTranslator(project.domain, manifest),
-        )
+        specs, checks = asset_and_check_specs(dbt_project, manifest, LayerTranslator(project.domain, manifest))
+
+        @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
         def models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
             invocation = dbt.cli(["build"], context=context, raise_on_error=False)
             yield from invocation.stream()
@@ -41,7 +42,27 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
             # Each run has a folder of its own; of a failed one it holds the SQL that the messages name.
             shutil.rmtree(invocation.target_path, ignore_errors=True)
 
-        return dg.Definitions(assets=[models], resources={"dbt": DbtCliResource(project_dir=dbt_project)})
+        return dg.Definitions(assets=[models], resources={"dbt": QuickDbtCliResource.of(dbt_project)})
+
+
+def asset_and_check_specs(
+    dbt_project: DbtProject, manifest: Mapping[str, Any], translator: DagsterDbtTranslator
+) -> tuple[list[dg.AssetSpec], list[dg.AssetCheckSpec]]:
+    """Return every model, seed and snapshot of the manifest as an asset, every data test of one as its check.
+
+    That is what ``@dbt_assets`` makes of a selection of everything. To select everything it builds dbt's graph anew and
+    imports half of dbt, in every process that loads the location.
+    """
+    specs, checks = [], []
+    for unique_id, node in manifest["nodes"].items():
+        if node["resource_type"] not in _ASSETS or node["config"]["materialized"] == "ephemeral":
+            continue
+        spec = translator.get_asset_spec(manifest, unique_id, dbt_project)
+        specs.append(spec)
+        tests = (child for child in manifest["child_map"][unique_id] if child.startswith("test."))
+        found = (translator.get_asset_check_spec(spec, manifest, test, dbt_project) for test in tests)
+        checks += filter(None, found)
+    return specs, checks
 
 
 def _failures(invocation: DbtCliInvocation) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 """A dbt manifest that is never stale: parsed when, and only when, something it is made from has changed."""
 
 import contextlib
+import gc
 import hashlib
 import io
 import json
@@ -11,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dagster_dbt import DbtProject
-from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
 from building_block.messages import Code, Problem, ProblemError
@@ -82,6 +82,8 @@ def _inputs(project: Project) -> Iterator[Path]:
 
 def _parse(dbt: DbtProject) -> None:
     """Write the manifest, in this process: starting another one costs more than parsing does."""
+    from dbt.cli.main import dbtRunner  # a third of a second, which most processes do without
+
     for command in ("deps", "parse") if dbt.has_uninstalled_deps else ("parse",):
         folders = ["--project-dir", str(dbt.project_dir), "--profiles-dir", str(dbt.profiles_dir)]
         with contextlib.redirect_stdout(io.StringIO()):
@@ -91,3 +93,4 @@ def _parse(dbt: DbtProject) -> None:
             file = _FILE.search(what)
             where = f"dbt/{file[0]}" if file else "dbt"
             raise ProblemError(Problem(Code.DBT_PARSE, where, what, "put that right and build again"))
+    gc.collect()  # `loading.for_good` would keep what parsing leaves behind

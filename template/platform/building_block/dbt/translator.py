@@ -6,11 +6,13 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
+from building_block.automation import when_data_changes
 from building_block.project import Domain
 
 
@@ -25,8 +27,20 @@ class LayerTranslator(DagsterDbtTranslator):
         self._tests = defaultdict(list)
         for node in manifest["nodes"].values():
             if node["resource_type"] == "test":
-                self._tests[node["attached_node"]].append(node)
+                # A test that is a SQL file of its own is attached to no model, but to the one that it reads.
+                reads = node["depends_on"]["nodes"]
+                self._tests[node.get("attached_node") or (reads[0] if len(reads) == 1 else None)].append(node)
         self._macro = cache(self._with_what_it_calls)
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        """Return the whole spec of a model; of a source that an ingest file declares only the key.
+
+        The ingest's own asset says all the rest, and nobody reads a second spec of it.
+        """
+        source = manifest["sources"].get(unique_id)
+        if source and Path(source["original_file_path"]).parts[0] == "generated":
+            return dg.AssetSpec(self.get_asset_key(source))
+        return super().get_asset_spec(manifest, unique_id, project)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Return ``<domain>/<layer>/<model>``; the schema is the layer."""
@@ -57,9 +71,13 @@ class LayerTranslator(DagsterDbtTranslator):
             to_visit = {name for names in calls for name in names} - found
         return found & self._macros.keys()
 
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition:
+        """Return what the model's meta says in dagster-dbt's own words, or the house's: built when its data changes."""
+        return super().get_automation_condition(dbt_resource_props) or when_data_changes()
+
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         """Return the owners that the model names, or the domain's team."""
-        return super().get_owners(dbt_resource_props) or [self._domain.owner_email, f"team:{self._domain.owner_team}"]
+        return super().get_owners(dbt_resource_props) or self._domain.owners
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         """Return dbt's tags and the classification of the model's meta."""

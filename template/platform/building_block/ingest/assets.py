@@ -14,18 +14,31 @@ FINGERPRINT = "fingerprint"
 """Metadata of a materialised partition: identity of the data it was read from, so that replaced data is read again."""
 
 
+def asset_key(project: Project, spec: IngestSpec) -> dg.AssetKey:
+    """Return ``<domain>/raw/<table>``."""
+    return dg.AssetKey([project.domain.slug, "raw", spec.table])
+
+
+def code_version(spec: IngestSpec) -> str:
+    """Return a hash of what decides the table's content, so that a new description reads nothing again."""
+    source = spec.source.model_dump_json(exclude={"when_missing"})
+    columns = [f"{column.name} {column.type}" for column in spec.columns]
+    content = [source, *columns, spec.undeclared_columns, spec.missing_columns]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
+
+
 def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
     """Return the asset ``<domain>/raw/<table>`` that reads what the file declares."""
     domain = project.domain
 
     @dg.asset(
-        key=[domain.slug, "raw", spec.table],
+        key=asset_key(project, spec),
         group_name="raw",
         description=spec.description,
         owners=[spec.owner or domain.owner_email, f"team:{domain.owner_team}"],
         tags={"classification": spec.classification},
         kinds={spec.source.kind},
-        code_version=_code_version(spec),
+        code_version=code_version(spec),
         metadata={
             "dagster/column_schema": _column_schema(spec),
             # The declared columns are the policy: a column that the YAML gains is added to the table.
@@ -55,14 +68,6 @@ def _chained(project: Project, spec: IngestSpec, keys: list[str | None]) -> pa.R
     """Return one stream over the data of all keys; each is opened when the one before it is exhausted."""
     batches = (batch for key in keys for batch in spec.source.read(project.root, key, spec))
     return pa.RecordBatchReader.from_batches(spec.arrow_schema, batches)
-
-
-def _code_version(spec: IngestSpec) -> str:
-    """Return a hash of what decides the table's content, so that a new description reads nothing again."""
-    source = spec.source.model_dump_json(exclude={"when_missing"})
-    columns = [f"{column.name} {column.type}" for column in spec.columns]
-    content = [source, *columns, spec.undeclared_columns, spec.missing_columns]
-    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
 def _column_schema(spec: IngestSpec) -> dg.TableSchema:

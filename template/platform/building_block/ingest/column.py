@@ -38,17 +38,32 @@ def _known_type(text: str) -> str:
 ColumnType = Annotated[
     str,
     AfterValidator(_known_type),
-    WithJsonSchema({"anyOf": [{"enum": list(_TYPES)}, {"type": "string", "pattern": _DECIMAL}]}),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(_TYPES)}, {"type": "string", "pattern": _DECIMAL, "examples": ["decimal(18,4)"]}]}
+    ),
 ]
 
 
 class Column(Strict):
     """One column of the source that the raw table keeps, under the source's own name."""
 
-    name: str = Field(min_length=1, examples=["InvoiceNo"])
-    type: ColumnType = Field(examples=["string"])
-    description: str | None = None
-    classification: Classification | None = Field(None, description="default: the table's")
+    name: str = Field(
+        min_length=1, description="the column's name in the file, letter by letter", examples=["InvoiceNo"]
+    )
+    type: ColumnType = Field(
+        description="what every value must be, exactly; decimal(precision,scale) stands in quotes", examples=["string"]
+    )
+    description: str | None = Field(
+        None,
+        description="what the column means; Dagster and the warehouse show it",
+        examples=["Number of the invoice."],
+    )
+    classification: Classification | None = Field(
+        None,
+        description="how far its values may go; default: the table's; of confidential or restricted ones no message "
+        "shows a value",
+        examples=["confidential"],
+    )
 
     @property
     def sql_type(self) -> str:

@@ -45,8 +45,8 @@ TableName = Annotated[str, AfterValidator(_table), WithJsonSchema({"type": "stri
 class DailyPartitions(Strict):
     """One partition a day; its key is the day as ``2010-12-01``."""
 
-    cadence: Literal["daily"] = Field(examples=["daily"])
-    start: Day = Field(examples=["2010-12-01"])
+    cadence: Literal["daily"] = Field(description="how long a partition is", examples=["daily"])
+    start: Day = Field(description="the first day; files of earlier ones are left alone", examples=["2010-12-01"])
 
     def definition(self) -> dg.DailyPartitionsDefinition:
         """Return the partitions as Dagster has them."""
@@ -64,12 +64,23 @@ class DailyPartitions(Strict):
 class DeclaredTable(Strict):
     """One table of the raw layer."""
 
-    classification: Classification = "internal"
-    table: TableName = Field("", description="default: the file's stem", json_schema_extra=_without_default)
-    partitions: DailyPartitions | None = None
-    columns: list[Column] = Field(min_length=1)
-    undeclared_columns: Literal["fail", "ignore"] = "fail"
-    missing_columns: Literal["fail", "fill_with_null"] = "fail"
+    classification: Classification = Field("internal", description="how far its rows may go", examples=["internal"])
+    table: TableName = Field(
+        "",
+        description="name of the table in raw; default: the ingest file's name without .yaml",
+        examples=["invoices"],
+        json_schema_extra=_without_default,
+    )
+    partitions: DailyPartitions | None = Field(
+        None, description="one partition a landed file; without it one file is the whole table"
+    )
+    columns: list[Column] = Field(min_length=1, description="the columns that the table keeps")
+    undeclared_columns: Literal["fail", "ignore"] = Field(
+        "fail", description="what to do with a column of the file that is not declared", examples=["fail"]
+    )
+    missing_columns: Literal["fail", "fill_with_null"] = Field(
+        "fail", description="what to do without a declared column in the file", examples=["fail"]
+    )
     _file: str = PrivateAttr("")
 
     @property

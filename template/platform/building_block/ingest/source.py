@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from building_block.ingest.declared import DeclaredTable
+from building_block.ingest.folders import Folders
 from building_block.ingest.strict import Strict
 
 
@@ -16,15 +17,18 @@ class Source(Strict, ABC):
     """Where a table's data comes from. ``root`` is the project's root; every method raises ProblemError only."""
 
     kind: str
-    when_missing: Literal["skip", "fail"] = Field(description="skip: a day without trade", examples=["fail"])
+    when_missing: Literal["skip", "fail"] = Field(
+        description="what it means when the data is not there; skip: a day without trade, fail: a mistake",
+        examples=["fail"],
+    )
 
     @abstractmethod
     def check(self, partitioned: bool) -> None:
         """Raise ``wrong(…)`` when the source does not fit a table that is, or is not, partitioned."""
 
     @abstractmethod
-    def partitions_available(self, root: Path, table: DeclaredTable) -> set[str]:
-        """Return the valid partition keys that have data now; none for an unpartitioned table."""
+    def landed(self, root: Path, table: DeclaredTable, folders: Folders) -> dict[str | None, str]:
+        """Return the fingerprint of all data that is there now, by valid partition key; by None when unpartitioned."""
 
     @abstractmethod
     def fingerprint(self, root: Path, key: str | None) -> str | None:

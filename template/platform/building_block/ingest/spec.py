@@ -46,16 +46,26 @@ Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema({"type": "str
 class IngestSpec(DeclaredTable):
     """One source table: where its data comes from, whose it is, and when it is read."""
 
-    description: str = Field(min_length=1, examples=["One row per …"])
+    description: str = Field(
+        min_length=1, description="what one row is; Dagster and the warehouse show it", examples=["One row per …"]
+    )
     owner: str | None = Field(
         None,
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-        description="e-mail; default: the domain's",
+        description="e-mail of who answers for the data; default: the domain's",
         examples=["sales-data@example.com"],
     )
-    source: AnySource
-    schedule: Annotated[str, AfterValidator(_cron)] | None = Field(None, examples=["0 6 * * *"])
-    freshness: Span | None = Field(None, description="at most this long between two materialisations", examples=["36h"])
+    source: AnySource = Field(description="where the data comes from, and in which format")
+    schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
+        None,
+        description="when to read, as cron in UTC: minute hour day month weekday",
+        examples=["0 6 * * *"],
+    )
+    freshness: Span | None = Field(
+        None,
+        description="at most this long between two materialisations, in hours as 36h or days as 2d",
+        examples=["36h"],
+    )
 
     @field_validator("source", mode="before")
     @classmethod

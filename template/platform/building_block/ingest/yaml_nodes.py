@@ -9,6 +9,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from building_block.messages import Code, Problem, ProblemError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def parse(content: bytes, file: str) -> tuple[dict[str, Any], MappingNode]:
@@ -70,6 +71,8 @@ class _Reader:
             return self._mapping(node)
         if isinstance(node, SequenceNode):
             return [self.value(child) for child in node.value]
+        if node.tag == _TEXT:
+            return node.value
         try:
             return self.scalars.construct_object(node)
         except Exception:  # 2010-13-45, or a forced type as `!!bool x`, fails in any way: the models say what is wrong

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from building_block.ingest.folders import Folders
 from building_block.ingest.spec import IngestSpec
-from building_block.materialize.records import Materialization, Records
+from building_block.materialize.landed import Landed, landed, outside
+from building_block.materialize.records import Materialization, Ready, Records
 from building_block.messages import Code, Problem
 
 MOST_PARTITIONS_A_RUN = 31
@@ -25,24 +27,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Landed:
-    """Data in a landing folder behind a partition."""
-
-    fingerprint: str | None
-
-    def is_in(self, done: Materialization) -> bool:
-        """Say whether a partition was made from this data."""
-        return done.fingerprint == self.fingerprint
-
-
-@dataclass(frozen=True)
-class Upstream:
+class Upstream(Ready):
     """What the assets upstream hold for a partition."""
 
     storage_id: int
 
     def is_in(self, done: Materialization) -> bool:
-        """Say whether a partition was made after this was written."""
+        """Say whether it was made after this was written."""
         return done.storage_id > self.storage_id
 
 
@@ -62,6 +53,7 @@ class Plan:
         self._specs = {spec.key: spec for spec in specs}
         self._ingest = ingest
         self._records = records
+        self._folders = Folders()
         self._failing = failing
         self._chosen = chosen
         self._latest = records.latest(list(self._specs))
@@ -118,14 +110,15 @@ class Plan:
         """Say whether an asset without partitions is due, given the assets that are new by then."""
         if self._chosen is not None and key not in self._chosen:
             return False
-        landed = self._ingest[key].source.fingerprint(self._root, None) if key in self._ingest else None
         own, upstream = self._latest.get(key), self._upstream(key)
-        if key in self._ingest and landed is None and self._ingest[key].source.when_missing == "skip":
-            self._has_nothing(key, own is not None)
-            return False
-        if self._chosen is not None or own is None or key in self._failing:
-            return True
-        if self._changed(key, own) or own.fingerprint != landed:
+        ready = Landed(None)
+        if key in self._ingest:
+            spec = self._ingest[key]
+            ready = landed(self._root, spec, self._folders).get(None, ready)
+            if ready.fingerprint is None and spec.source.when_missing == "skip":
+                self._has_nothing(key, own is not None)
+                return False
+        if self._chosen is not None or key in self._failing or ready.is_due(own, self._specs[key].code_version):
             return True
         newest = max((self._latest[other].storage_id for other in upstream if other in self._latest), default=0)
         return bool(upstream & new) or newest > own.storage_id
@@ -141,12 +134,7 @@ class Plan:
             (place, name)
             for place, name in enumerate(every)
             if name in ready
-            and (
-                self._chosen is not None
-                or name not in done
-                or self._changed(key, done[name])
-                or not ready[name].is_in(done[name])
-            )
+            and (self._chosen is not None or ready[name].is_due(done.get(name), self._specs[key].code_version))
         ]
 
     def _has_nothing(self, key: dg.AssetKey, has_data: bool) -> None:
@@ -155,18 +143,11 @@ class Plan:
             self._without_data.add(key)
             self.notices.append(f"{'/'.join(key.path[-2:])}: nothing has landed yet")
 
-    def _changed(self, key: dg.AssetKey, done: Materialization) -> bool:
-        """Say whether an asset's code is another than the one it was made by, as far as the asset tells."""
-        version = self._specs[key].code_version
-        return version is not None and version != done.code_version
-
     def _landed(self, key: dg.AssetKey, every: Sequence[str]) -> dict[str, Landed]:
         spec = self._ingest[key]
-        names = spec.source.partitions_available(self._root, spec)
-        if outside := sorted(names - {*every}):
-            of = f"{every[0]} to {every[-1]}, the last day that is over" if every else "the days that are over"
-            self.notices.append(f"raw/{spec.table}: {', '.join(outside[:3])} left where they are, outside of {of}")
-        return {name: Landed(spec.source.fingerprint(self._root, name)) for name in names & {*every}}
+        found = landed(self._root, spec, self._folders)
+        self.notices += outside(spec, found, every)
+        return {name: found[name] for name in found.keys() & {*every}}
 
     def _read_from(self, key: dg.AssetKey, every: Sequence[str]) -> dict[str, Upstream]:
         """Return the partitions that every partitioned asset upstream has, by name."""

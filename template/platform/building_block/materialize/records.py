@@ -1,7 +1,8 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """What Dagster has on record about earlier builds, and whether the warehouse still has it."""
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -24,10 +25,27 @@ class Materialization:
     """Identity of the landed data that was read; None for what was not read from a landing folder."""
 
 
-class Records:
-    """Reads Dagster's instance; an asset whose table is gone from the warehouse counts as never built."""
+class Ready(ABC):
+    """What a partition, or an asset without partitions, can be made from now."""
 
-    def __init__(self, instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
+    @abstractmethod
+    def is_in(self, done: Materialization) -> bool:
+        """Say whether a materialisation was made from it."""
+
+    def is_due(self, done: Materialization | None, code_version: str | None) -> bool:
+        """Say whether it was never made, or from something else, or by another version of its code."""
+        if done is None or not self.is_in(done):
+            return True
+        return code_version is not None and code_version != done.code_version
+
+
+class Records:
+    """Reads Dagster's instance; an asset whose table is gone from the warehouse counts as never built.
+
+    Without a warehouse the records alone count: who must not wait for its lock leaves it out.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, warehouse: Warehouse | None) -> None:
         self._instance = instance
         self._warehouse = warehouse
 
@@ -35,8 +53,8 @@ class Records:
         """Return the latest materialisation of each asset that has one, in one query."""
         entries = (record.asset_entry for record in self._instance.get_asset_records(list(keys)))
         events = ((entry.asset_key, entry.last_materialization_record) for entry in entries)
-        there = tables(self._warehouse)
-        return {key: _materialization(event) for key, event in events if event is not None and _is_in(there, event)}
+        is_there = self._is_there()
+        return {key: _materialization(event) for key, event in events if event is not None and is_there(event)}
 
     def failing(self, checks: Sequence[dg.AssetCheckKey]) -> set[dg.AssetKey]:
         """Return the assets of which a check failed, with severity ERROR, the last time that it ran."""
@@ -50,22 +68,25 @@ class Records:
             and evaluation.severity == dg.AssetCheckSeverity.ERROR
         }
 
-    def partitions(self, key: dg.AssetKey) -> dict[str, Materialization]:
-        """Return the latest materialisation of each partition of an asset."""
+    def partitions(self, key: dg.AssetKey, names: Collection[str] | None = None) -> dict[str, Materialization]:
+        """Return the latest materialisation of each partition of an asset, or of those of ``names`` that have one."""
+        ids = self._instance.event_log_storage.get_latest_storage_id_by_partition(
+            key, dg.DagsterEventType.ASSET_MATERIALIZATION, names and {*names}
+        )
+        is_there = self._is_there()  # asked each time: an earlier step of the build may have made the table
         latest: dict[str, Materialization] = {}
-        there = tables(self._warehouse)  # asked each time: an earlier step of the build may have made the table
-        for event in self._newest_first(key):
-            if not _is_in(there, event):
-                return {}
-            latest.setdefault(event.partition_key, _materialization(event))
+        newest_first = sorted(ids.values(), reverse=True)
+        for page in range(0, len(newest_first), _PAGE):
+            wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=newest_first[page : page + _PAGE])
+            for event in self._instance.fetch_materializations(wanted, limit=_PAGE).records:
+                if not is_there(event):
+                    return {}
+                latest[event.partition_key] = _materialization(event)
         return latest
 
-    def _newest_first(self, key: dg.AssetKey) -> Iterator[dg.EventLogRecord]:
-        cursor, more = None, True
-        while more:
-            page = self._instance.fetch_materializations(key, limit=_PAGE, cursor=cursor)
-            yield from page.records
-            cursor, more = page.cursor, page.has_more
+    def _is_there(self) -> Callable[[dg.EventLogRecord], bool]:
+        there = None if self._warehouse is None else tables(self._warehouse)
+        return lambda event: there is None or _is_in(there, event)
 
 
 def _is_in(there: set[str], event: dg.EventLogRecord) -> bool:

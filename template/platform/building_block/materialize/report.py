@@ -8,6 +8,7 @@ import dagster as dg
 from rich.table import Table
 
 from building_block.messages import Code, Problem
+from building_block.project import Project
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.inventory import row_counts
 
@@ -39,14 +40,15 @@ class Report:
         """Add what one run over ``assets`` did and return the assets that it failed to build."""
         failed = set() if result.success else set(assets)
         in_step: dict[str, Outcome] = {}
-        of_steps: list[str] = []
-        of_checks: list[str] = []
+        of_steps: dict[str, list[str]] = {}
+        of_checks: dict[str, list[str]] = {}
         for event in result.all_events:
             if event.is_step_materialization:
                 failed.discard(event.asset_key)
                 outcome = self._of(event.asset_key)
                 outcome.partitions += event.partition is not None
                 outcome.seconds += _seconds_of_dbt(event)
+                self.notices += [f"{_name(event.asset_key)}: {path}" for path in _paths(event)]
                 if not _seconds_of_dbt(event):
                     in_step[event.step_key] = outcome
             elif event.is_step_success and event.step_key in in_step:
@@ -63,11 +65,12 @@ class Report:
                 else:
                     outcome.checks_failed += 1
                     failed.add(evaluation.asset_key)
-                    of_checks.append(_check_message(evaluation))
-            elif event.is_step_failure:
-                of_steps += _messages(event)
-        # dbt says more of its tests than Dagster's checks do.
-        self.messages += [text for text in dict.fromkeys(of_steps or of_checks) if text not in self.messages]
+                    of_checks.setdefault(event.step_key, []).append(_check_message(evaluation))
+            elif event.is_step_failure and (messages := [*_messages(event)]):
+                of_steps[event.step_key] = messages
+        # Where the step has something to say it is dbt, and says more of its tests than Dagster's checks do.
+        told = (text for texts in (of_checks | of_steps).values() for text in texts)
+        self.messages = [*dict.fromkeys([*self.messages, *told])]
         for asset in failed:
             self._of(asset).failed = True
         return failed
@@ -110,6 +113,12 @@ def _seconds_of_dbt(event: dg.DagsterEvent) -> float:
     return float(duration.value) if duration else 0.0
 
 
+def _paths(event: dg.DagsterEvent) -> list[str]:
+    """Return the files that an asset wrote instead of a table, where it says so."""
+    values = event.step_materialization_data.materialization.metadata.values()
+    return [value.path for value in values if isinstance(value, dg.PathMetadataValue)]
+
+
 def _checks(outcome: Outcome) -> str:
     if outcome.failed and not outcome.checks_failed:
         return "failed"
@@ -139,7 +148,11 @@ def _messages(event: dg.DagsterEvent) -> Iterator[str]:
     what = error.message.strip().partition(": ")[2] or error.message.strip()
     if error.cls_name == "ProblemError":
         yield from what.splitlines()
+        return
+    frame = error.stack[-1].strip().splitlines()[0] if error.stack else event.step_key
+    where = frame.replace(f'File "{Project.here().root}/', "").replace('File "', "")
+    where = where.replace('", line ', ":").partition(",")[0]
+    if error.cls_name == "Failure":  # Dagster's way to fail on purpose: its description says what to do
+        yield f"{Code.BUILD_FAILED} {where}: {what}"
     else:
-        frame = error.stack[-1].strip().splitlines()[0] if error.stack else event.step_key
-        where = frame.replace('File "', "").replace('", line ', ":").partition(",")[0]
         yield str(Problem(Code.BUILD_FAILED, where, f"{error.cls_name}: {what}", "put that line right and build again"))

@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import os
 import uuid
 from collections.abc import Sequence
 
@@ -10,8 +11,10 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from building_block.ingest.assets import asset_key
 from building_block.ingest.load import load_specs
 from building_block.loading import load
+from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.materialize.plan import Plan, Step
 from building_block.materialize.records import Records
 from building_block.materialize.report import Report
@@ -27,7 +30,8 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 def build(project: Project, selection: Sequence[str], console: Console) -> Report:
     """Materialise what is missing or out of date, or just what ``selection`` names, with a progress bar on ``console``.
 
-    A day whose file is broken costs that day: the other days are built, and nothing downstream of the table is.
+    A day whose file is broken costs that day: the other days are built, and nothing downstream of the table is. Call it
+    for one process at a time.
 
     Raises:
         ProblemError: the project cannot be loaded, or a word of the selection names nothing.
@@ -35,12 +39,14 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
     defs = load(project)
     graph = defs.resolve_asset_graph()
     specs = [spec for spec in defs.resolve_all_asset_specs() if spec.key in graph.executable_asset_keys]
-    ingest = {dg.AssetKey([project.domain.slug, "raw", s.table]): s for s in load_specs(project.ingest, project.root)}
+    ingest = {asset_key(project, spec): spec for spec in load_specs(project.ingest, project.root)}
     report = Report()
     with (
         dg.DagsterInstance.get() as instance,
         Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
+        if project.keeps_records:
+            end_abandoned_runs(instance, building=False)
         records = Records(instance, Warehouse(project.warehouse))
         failing = records.failing(sorted(graph.asset_check_keys, key=str))
         plan = Plan(project.root, specs, ingest, records, failing, chosen_assets(defs, selection))
@@ -74,7 +80,9 @@ class _Runner:
         self._progress.update(self._bar, total=self._total + (len(step.partitions) or len(step.assets)))
         self._instance.add_event_listener(run_id, self._advance)
         one = len(step.partitions) == 1
-        tags = {_FIRST: step.partitions[0], _LAST: step.partitions[-1]} if len(step.partitions) > 1 else None
+        tags = {BUILD_TAG: str(os.getpid())}
+        if len(step.partitions) > 1:
+            tags |= {_FIRST: step.partitions[0], _LAST: step.partitions[-1]}
         # dbt's own lines would break the bar; Dagster keeps them with the run.
         with contextlib.redirect_stdout(io.StringIO()):
             return self._job.execute_in_process(

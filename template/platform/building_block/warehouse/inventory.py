@@ -2,14 +2,12 @@
 """What the warehouse holds now."""
 
 from collections.abc import Iterable
-from contextlib import suppress
-
-import duckdb
 
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import quoted
 
-_TABLES = "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+_NAMES = "SELECT table_schema || '.' || table_name FROM information_schema.tables"
+_TABLES = f"{_NAMES} WHERE table_type = 'BASE TABLE'"
 
 
 def tables(warehouse: Warehouse) -> set[str]:
@@ -17,17 +15,19 @@ def tables(warehouse: Warehouse) -> set[str]:
     if not warehouse.path.exists():
         return set()
     with warehouse.reading() as connection:
-        return {name for (name,) in connection.execute(_TABLES).fetchall()}
+        return {name for (name,) in connection.execute(_NAMES).fetchall()}
 
 
 def row_counts(warehouse: Warehouse, names: Iterable[str]) -> dict[str, int]:
-    """Return the number of rows of each of ``names``, as ``layer.name``, that is a table or view that can be read."""
-    wanted = sorted(set(names) & tables(warehouse))
-    if not wanted:
+    """Return the number of rows of each of ``names``, as ``layer.name``, that is a table.
+
+    Not of a view: to count its rows is to run its whole query, which the build has just done for each of its readers.
+    """
+    if not warehouse.path.exists():
         return {}
-    counts = {}
     with warehouse.reading() as connection:
+        wanted = sorted(set(names) & {name for (name,) in connection.execute(_TABLES).fetchall()})
+        counts = {}
         for name in wanted:
-            with suppress(duckdb.Error):  # a view over a table that changed cannot be read until it is built again
-                (counts[name],) = connection.execute(f"SELECT count(*) FROM {quoted(*name.split('.', 1))}").fetchone()
+            (counts[name],) = connection.execute(f"SELECT count(*) FROM {quoted(*name.split('.', 1))}").fetchone()
     return counts

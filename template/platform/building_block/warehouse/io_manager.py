@@ -7,8 +7,8 @@ import dagster as dg
 
 from building_block.messages import Code, Problem, ProblemError
 from building_block.warehouse.client import Warehouse
-from building_block.warehouse.handover import fetch, surfacing, to_reader
-from building_block.warehouse.metadata import definition_value, describe
+from building_block.warehouse.handover import fetch, sampled, surfacing, to_reader
+from building_block.warehouse.metadata import PREVIEW_ROWS, definition_value, describe
 from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
 from building_block.warehouse.table import Table
 
@@ -35,12 +35,13 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         keys = context.asset_partition_keys if context.has_asset_partitions else None
         if keys is not None:
             reader = keyed(table, reader, keys)
+        reader, sample = sampled(reader, PREVIEW_ROWS)
         with surfacing(reader) as stream, self._warehouse.writing() as connection:
             if keys is None:
                 rows = table.replace(connection, stream)
             else:
                 rows = replace_partitions(connection, table, stream, keys, on_schema_change)
-            context.add_output_metadata(describe(connection, table, rows, keys, context.asset_spec))
+            context.add_output_metadata(describe(connection, table, rows, sample, context.asset_spec))
 
     def load_input(self, context: dg.InputContext) -> object:
         """Return the table, or the partitions that the run needs, as the parameter's type. Raises ProblemError."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 
 from building_block.warehouse.table import Table, folded, quoted
 
@@ -22,9 +23,17 @@ def definition_value(spec: dg.AssetSpec, key: str) -> object:
 
 
 def describe(
-    connection: duckdb.DuckDBPyConnection, table: Table, rows: int, keys: Sequence[str] | None, spec: dg.AssetSpec
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    rows: int,
+    sample: Sequence[pa.RecordBatch],
+    spec: dg.AssetSpec,
 ) -> dict[str, object]:
-    """Return the output metadata of a table of which ``rows`` rows, those of ``keys``, were just written."""
+    """Return the output metadata of a table to which ``rows`` rows were just written; ``sample`` are some of them.
+
+    They are not read back from the table: to find five rows of a day among 10 million that are not committed yet took
+    DuckDB 3 CPU seconds and 2 GB.
+    """
     defined = definition_value(spec, "dagster/column_schema")
     declared = {folded(column.name): column for column in defined.columns} if defined else {}
     columns = [_column(name, str(kind), declared.get(folded(name))) for name, kind in table.columns(connection).items()]
@@ -37,7 +46,7 @@ def describe(
     classified = spec.tags.get("classification"), definition_value(spec, "classification")
     if shown and not any(map(_confidential, classified)):
         what = ", ".join(quoted(column.name) for column in shown)
-        result = table.select(connection, keys, what, PREVIEW_ROWS).fetchall()
+        result = table.as_stored(connection, sample, what).fetchall()
         names = [column.name for column in shown]
         records = [dg.TableRecord(dict(zip(names, map(_cell, row), strict=True))) for row in result]
         metadata["preview"] = dg.MetadataValue.table(records, dg.TableSchema(columns=shown))

@@ -62,22 +62,29 @@ class Table:
             return None
         return dict(zip(empty.columns, empty.types, strict=True))
 
-    def select(
-        self, connection: DuckDBPyConnection, keys: Sequence[str] | None, columns: str = "*", limit: int | None = None
-    ) -> DuckDBPyConnection:
-        """Execute a SELECT of the whole table, or of the partitions ``keys``; ``columns`` are quoted already.
+    def select(self, connection: DuckDBPyConnection, keys: Sequence[str] | None) -> DuckDBPyConnection:
+        """Execute a SELECT of the whole table, or of the partitions ``keys``.
 
         Raises ProblemError when the table, or its column of partition keys, is missing.
         """
         if (existing := self.columns(connection)) is None:
             raise ProblemError(self.missing())
-        query, parameters = f"SELECT {columns} FROM {self}", []
+        query, parameters = f"FROM {self}", []
         if keys is not None:
             if PARTITION not in existing:
                 what = f"the asset is partitioned and {self} has no column {PARTITION}"
                 raise ProblemError(self.problem(what, f"add {PARTITION}, or let the asset return its data"))
             query, parameters = f"{query} WHERE {OF_PARTITIONS}", [list(keys)]
-        return connection.execute(query if limit is None else f"{query} LIMIT {limit}", parameters)
+        return connection.execute(query, parameters)
+
+    def as_stored(
+        self, connection: DuckDBPyConnection, batches: Sequence[pa.RecordBatch], columns: str
+    ) -> DuckDBPyConnection:
+        """Execute a SELECT of ``columns``, quoted already, of ``batches`` with the table's columns and types."""
+        if not batches:
+            return connection.execute(f"SELECT {columns} FROM {self} LIMIT 0")
+        offer(connection, INCOMING, pa.RecordBatchReader.from_batches(batches[0].schema, batches))
+        return connection.execute(f"SELECT {columns} FROM ((FROM {self} LIMIT 0) UNION ALL BY NAME FROM {INCOMING})")
 
     def replace(self, connection: DuckDBPyConnection, reader: pa.RecordBatchReader) -> int:
         """Make the table anew from ``reader``; return the number of rows.

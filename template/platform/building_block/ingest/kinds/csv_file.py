@@ -70,9 +70,11 @@ class LandedCsv(Landed):
 class CsvFile(FileSource):
     """A text file with a header line."""
 
-    format: Literal["csv", "csv.gz"] = Field(examples=["csv"])
-    encoding: Encoding = "utf-8"
-    delimiter: str = Field(",", pattern=r'^[^"\r\n]$')
+    format: Literal["csv", "csv.gz"] = Field(
+        description="a text file with a header line, plain or gzipped", examples=["csv"]
+    )
+    encoding: Encoding = Field("utf-8", description="how the file writes letters as bytes", examples=["latin-1"])
+    delimiter: str = Field(",", pattern=r'^[^"\r\n]$', description="the one sign between two fields", examples=[";"])
 
     def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> LandedCsv:
         """Open the file; every field is text at first, since DuckDB's own typed reading rounds in silence."""

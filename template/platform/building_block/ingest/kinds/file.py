@@ -2,6 +2,7 @@
 """The kind ``file``: one file a partition in a folder, whatever its format."""
 
 import hashlib
+import os
 import tempfile
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import duckdb
 import pyarrow as pa
 from pydantic import AfterValidator, Field
 
-from building_block.ingest.declared import DeclaredTable
+from building_block.ingest.declared import DailyPartitions, DeclaredTable
+from building_block.ingest.folders import Folders
 from building_block.ingest.landed import Landed, typed_batches
 from building_block.ingest.source import Source
 from building_block.ingest.strict import wrong
@@ -41,7 +43,7 @@ def _inside_folder(pattern: str) -> str:
 class FileSource(Source):
     """A file, or one file a partition, in a folder of the project or of a mounted disk."""
 
-    kind: Literal["file"] = Field(examples=["file"])
+    kind: Literal["file"] = Field(description="where the data comes from: a file in a folder", examples=["file"])
     folder: Annotated[str, AfterValidator(_variables_closed)] = Field(
         min_length=1,
         description="relative to the project's root; ${VAR} and ${VAR:-default} as in a shell",
@@ -64,24 +66,24 @@ class FileSource(Source):
             what = f"`{self.pattern}` contains {PLACEHOLDER}, but the table has no `partitions`"
             raise wrong(what, "write `partitions`, or the name of one file", "source", "pattern")
 
-    def partitions_available(self, root: Path, table: DeclaredTable) -> set[str]:
-        """Return the keys that have a file; names whose key is not a valid partition are ignored."""
+    def landed(self, root: Path, table: DeclaredTable, folders: Folders) -> dict[str | None, str]:
+        """Return the fingerprints by key; files whose key is not a valid partition are ignored."""
         folder = self._folder(root)
-        if not table.partitions:
-            return set()
-        before, after = self.pattern.split(PLACEHOLDER)
-        names = (path.relative_to(folder).as_posix() for path in folder.glob(f"{before}*{after}"))
-        keys = (name[len(before) : len(name) - len(after)] for name in names)
-        return {key for key in keys if table.partitions.has(key)}
+        try:
+            keys = self._keys(folder, table.partitions, folders) if table.partitions else [None]
+            found = {key: folders.stat(folder / self._name(key)) for key in keys}
+        except OSError as error:
+            raise ProblemError(self._unreadable(error)) from error
+        return {key: self._identity(key, stat) for key, stat in found.items() if stat}
 
     def fingerprint(self, root: Path, key: str | None) -> str | None:
         """Return a short hash of the file's name, size and time of change."""
-        name = self._name(key)
         try:
-            stat = (self._folder(root) / name).stat()
-        except FileNotFoundError:
+            return self._identity(key, (self._folder(root) / self._name(key)).stat())
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        return hashlib.sha256(f"{name}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+        except OSError as error:
+            raise ProblemError(self._unreadable(error)) from error
 
     def read(self, root: Path, key: str | None, table: DeclaredTable) -> pa.RecordBatchReader:
         """Stream the file. What can be known without reading all rows raises here, the rest while iterating."""
@@ -109,11 +111,28 @@ class FileSource(Source):
             write = f"set it, or write `${{{variable.args[0]}:-default}}`"
             what = f"the environment variable {variable.args[0]} is not set"
             raise ProblemError(Problem(Code.LANDING_FOLDER, place, what, write)) from None
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # which is False, too, for what this user may not see
             what = f"`{expand(self.folder)}` is not a folder"
             write = "create it, or correct `folder` or the variable in it"
             raise ProblemError(Problem(Code.LANDING_FOLDER, place, what, write))
         return folder
+
+    def _keys(self, folder: Path, partitions: DailyPartitions, folders: Folders) -> list[str]:
+        """Return the keys for which there is a file, or a folder where the key names one."""
+        before, after = self.pattern.split(PLACEHOLDER)
+        above, _, begin = before.rpartition("/")
+        end = after.partition("/")[0]
+        names = [name for name in folders.names(folder / above) if name.startswith(begin) and name.endswith(end)]
+        keys = (name[len(begin) : len(name) - len(end)] for name in names)
+        return [key for key in keys if partitions.has(key)]
+
+    def _identity(self, key: str | None, stat: os.stat_result) -> str:
+        return hashlib.sha256(f"{self._name(key)}|{stat.st_size}|{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+
+    def _unreadable(self, error: OSError) -> Problem:
+        what = f"`{error.filename}` cannot be read: {error.strerror}"
+        write = "let the user that runs this read it, or land it again"
+        return Problem(Code.LANDING_FOLDER, f"folder {self.folder}", what, write)
 
     def _name(self, key: str | None) -> str:
         return self.pattern if key is None else self.pattern.replace(PLACEHOLDER, key)

@@ -55,7 +55,7 @@ class LandedNdjson(Landed):
 class NdjsonFile(FileSource):
     """A file of JSON lines."""
 
-    format: Literal["ndjson"] = Field(examples=["ndjson"])
+    format: Literal["ndjson"] = Field(description="JSON lines in UTF-8, one object a line", examples=["ndjson"])
 
     def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> LandedNdjson:
         """Open the file; its columns are all keys of all lines, each read as text."""

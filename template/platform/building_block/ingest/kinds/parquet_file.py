@@ -28,7 +28,7 @@ class LandedParquet(Landed):
 class ParquetFile(FileSource):
     """A Parquet file."""
 
-    format: Literal["parquet"] = Field(examples=["parquet"])
+    format: Literal["parquet"] = Field(description="a Parquet file; its types are kept", examples=["parquet"])
 
     def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> LandedParquet:
         """Open the file and read its schema."""

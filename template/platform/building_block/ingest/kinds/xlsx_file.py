@@ -39,8 +39,10 @@ class LandedXlsx(Landed):
 class XlsxFile(FileSource):
     """One sheet of an Excel file."""
 
-    format: Literal["xlsx"] = Field(examples=["xlsx"])
-    sheet: str | None = Field(None, min_length=1, description="default: the first")
+    format: Literal["xlsx"] = Field(description="one sheet of an Excel file", examples=["xlsx"])
+    sheet: str | None = Field(
+        None, min_length=1, description="name of the sheet; default: the first", examples=["Stores"]
+    )
 
     def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> LandedXlsx:
         """Load the sheet; cells are text at first, as in CSV."""

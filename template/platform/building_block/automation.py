@@ -1,0 +1,72 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""What starts by itself, and when: the condition for all that follows ingest, and the sensor that watches it."""
+
+import os
+from collections.abc import Iterable
+from functools import cache
+
+import dagster as dg
+
+
+@cache
+def when_data_changes() -> dg.AutomationCondition:
+    """Return the condition of an asset that is to follow what it reads; every dbt model has it by default.
+
+    Write it on a Python asset as ``automation_condition=when_data_changes()``. The asset, or those of its partitions
+    that it concerns, is started once when
+
+    - something that it reads was updated, or is started in the same moment,
+    - it was never built, or
+    - its ``code_version`` changed;
+
+    but not before every asset that it reads has data, and not while one of them is being updated, has a blocking check
+    that failed or still runs, or the asset itself is being built. A failed run is not repeated: the next change starts
+    the asset again. Of what this project, or another one of the same Dagster, does not build, no data is awaited.
+    """
+    condition = dg.AutomationCondition
+    # Not `eager()`. That one waits for every partition upstream, and a day without trade never comes; it looks at the
+    # latest day only, and files land late; what is missing when the sensor starts stays missing; and it forgets an
+    # update that ends between the same two looks as the asset's own run: only a bare `newly_updated` knows its time.
+    updated = condition.any_deps_match(condition.newly_updated())
+    since_last_run = updated.since(condition.newly_requested()) & updated.since(condition.newly_updated())
+    # What was updated by the run that failed to build this asset would only fail it again.
+    elsewhere = condition.any_deps_match(condition.newly_updated() & ~condition.executed_with_root_target())
+    by_another_run = ~condition.execution_failed() | elsewhere.since(condition.newly_updated())
+    itself = (condition.missing().newly_true() | condition.code_version_changed()).since(
+        condition.newly_requested() | condition.newly_updated()
+    )
+    together = condition.any_deps_match(condition.will_be_requested())
+    has_data = ~condition.missing() | condition.will_be_requested()
+    # "Not passed" would wait for ever for a check that nobody ran since it was written.
+    doubtful = condition.any_checks_match(condition.check_failed() | condition.in_progress(), blocking_only=True)
+    return (
+        ((since_last_run & by_another_run) | itself | together).with_label("changed")
+        & condition.all_deps_match(has_data).allow(dg.AssetSelection.all()).with_label("all_deps_have_data")
+        & ~condition.any_deps_match(doubtful).with_label("any_dep_is_doubtful")
+        & ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+    ).with_label("when_data_changes")
+
+
+def default_status() -> dg.DefaultSensorStatus:
+    """Return whether the platform's sensors run without being switched on: anywhere but under ``poe start``.
+
+    There a person looks at the graph and would be surprised by runs that nobody asked for.
+    """
+    stopped = os.environ.get("DAGSTER_IS_DEV_CLI")
+    return dg.DefaultSensorStatus.STOPPED if stopped else dg.DefaultSensorStatus.RUNNING
+
+
+def automation_sensor(others: Iterable[object]) -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that starts assets by their conditions, all but those that one of ``others`` watches."""
+    watched = dg.AssetSelection.all() | dg.AssetSelection.all_asset_checks()
+    for other in others:
+        # Dagster refuses an asset that two such sensors watch, and a unit may have one of its own.
+        if isinstance(other, dg.AutomationConditionSensorDefinition):
+            watched -= other.asset_selection
+    return dg.AutomationConditionSensorDefinition(
+        "bb_automation",
+        target=watched,
+        default_status=default_status(),
+        description="Starts assets by their conditions: ingest by cron, what follows when its data changes.",
+    )
