@@ -16,7 +16,7 @@ ifdef LANDING
   export override LANDING := $(abspath $(LANDING))
 endif
 
-.PHONY: demo test lint template
+.PHONY: demo test lint template docs
 
 demo: $(filter .tools/%,$(TOOL))  ## Stamp build/sales, build it, show its tables (LANDING=<folder>: on that data)
 	rm -rf build/sales
@@ -36,6 +36,10 @@ template: $(filter .tools/%,$(TOOL))  ## Write what the template derives from it
 	$(RUN) python -m tools.reserved_names
 	$(RUN) python -m tools.sample
 	$(RUN) python -m tools.template
+
+docs: $(filter .tools/%,$(TOOL))  ## Build the docs into build/site; a broken link fails
+	NO_COLOR=1 $(RUN) zensical build --strict
+	@echo 'Open build/site/index.html'
 
 .tools/bin/uv:
 	python3 -m venv .tools
