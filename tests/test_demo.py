@@ -33,4 +33,4 @@ def test_the_demonstration_installs_builds_and_shows_its_tables(tmp_path):
         "published/daily_orders"
     ]
     assert "To see the graph in the browser: cd build/sales && " in result.stdout
-    assert StampedProject(clone / "build" / "sales").query("select count(*) from raw.invoices") == [(825,)]
+    assert StampedProject(clone / "build" / "sales").query("select count(*) from raw.invoices") == [(2748,)]
