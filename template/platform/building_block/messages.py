@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Stable codes of all messages: 1xx ingest files, 2xx landed data, 3xx warehouse, 4xx ownership, 5xx project."""
+    """Stable codes of all messages: 1xx ingest files, 2xx landed data, 3xx warehouse, 4xx ownership, 5xx project, 6xx contracts."""
 
     INGEST_YAML = "BB101"
     INGEST_KEY = "BB102"
@@ -53,6 +53,23 @@ class Code(StrEnum):
     TOOL_MISSING = "BB513"
     NO_REPOSITORY = "BB514"
     MODEL_RULE = "BB515"
+
+    CONTRACT_YAML = "BB601"
+    CONTRACT_SCHEMA = "BB602"
+    CONTRACT_VALUE = "BB603"
+    CONTRACT_TYPE = "BB604"
+    CONTRACT_VERSION = "BB605"
+    CONTRACT_RULE = "BB606"
+    CONTRACT_PORT = "BB607"
+    CONTRACT_COLUMN = "BB608"
+    CONTRACT_BROKEN = "BB609"
+    CONTRACT_OWNER = "BB611"
+    CONTRACT_CLASSIFICATION = "BB612"
+    CONTRACT_RETENTION = "BB613"
+    CONTRACT_PII = "BB614"
+    CONTRACT_MASKING = "BB615"
+    CONTRACT_DESCRIPTION = "BB616"
+    CONTRACT_KEY = "BB617"
 
 
 @dataclass(frozen=True)

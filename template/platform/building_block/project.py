@@ -69,6 +69,11 @@ class Project:
         return self.root / "ingest"
 
     @property
+    def contracts(self) -> Path:
+        """The folder of what the domain promises, one file an output port."""
+        return self.root / "contracts"
+
+    @property
     def dbt(self) -> Path:
         """The folder of the dbt project."""
         return self.root / "dbt"

@@ -7,8 +7,16 @@ from pydantic import ValidationError
 
 from building_block.ingest.sentences import problems
 from building_block.ingest.spec import IngestSpec
-from building_block.ingest.yaml_nodes import parse, place
 from building_block.messages import Code, Problem, ProblemError
+from building_block.yaml_nodes import Kind, parse, place
+
+_INGEST = Kind(
+    name="an ingest file",
+    begins="write `description: …`, `source: …` and `columns: …`",
+    syntax=Code.INGEST_YAML,
+    key=Code.INGEST_KEY,
+    dates=True,
+)
 
 
 def load_specs(folder: Path, root: Path) -> list[IngestSpec]:
@@ -39,7 +47,7 @@ def load_specs(folder: Path, root: Path) -> list[IngestSpec]:
 
 def _load(path: Path, file: str) -> tuple[IngestSpec, str]:
     """Return the file's spec, and where it claims its table."""
-    values, node = parse(path.read_bytes(), file)
+    values, node = parse(path.read_bytes(), file, _INGEST)
     try:
         spec = IngestSpec.model_validate({"table": path.stem} | values, context={"file": file})
     except ValidationError as error:

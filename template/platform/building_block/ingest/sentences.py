@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode
 
 from building_block.ingest.schema import ingest_schema
-from building_block.ingest.yaml_nodes import place
 from building_block.messages import Code, Problem
+from building_block.yaml_nodes import place
 
 Location = tuple[str | int, ...]
 

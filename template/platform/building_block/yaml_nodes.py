@@ -1,6 +1,7 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """YAML as plain values, with the line of each of them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -10,9 +11,23 @@ from building_block.messages import Code, Problem, ProblemError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
 _TEXT = "tag:yaml.org,2002:str"
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
-def parse(content: bytes, file: str) -> tuple[dict[str, Any], MappingNode]:
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file, as messages speak of it."""
+
+    name: str
+    begins: str
+    """What to write into an empty one."""
+    syntax: Code
+    key: Code
+    dates: bool
+    """Whether ``2010-12-01`` without quotes is a date; otherwise it is the text that it looks like."""
+
+
+def parse(content: bytes, file: str, kind: Kind) -> tuple[dict[str, Any], MappingNode]:
     """Return the mapping in ``content`` and its node; ``file`` names it in messages. Keys are text as written.
 
     Raise ProblemError for all that YAML itself, or a plain reader of it, could take in two ways.
@@ -20,21 +35,22 @@ def parse(content: bytes, file: str) -> tuple[dict[str, Any], MappingNode]:
     try:
         node = yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError as error:
-        raise _fault(file, content[: error.start].count(b"\n"), "the file is not UTF-8", "save it as UTF-8") from None
+        line = content[: error.start].count(b"\n")
+        raise _fault(kind.syntax, file, line, "the file is not UTF-8", "save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
         write = "correct the indentation, quotes or brackets"
         if b"\t" in b"".join(content.splitlines()[line : line + 1]):
             write = "write spaces, not tabs"
-        raise _fault(file, line, f"not YAML: {error.problem or error.context}", write) from None
+        raise _fault(kind.syntax, file, line, f"not YAML: {error.problem or error.context}", write) from None
     except yaml.YAMLError as error:
-        raise _fault(file, 0, f"not YAML: {str(error).splitlines()[0]}", "remove the character") from None
+        raise _fault(kind.syntax, file, 0, f"not YAML: {str(error).splitlines()[0]}", "remove the character") from None
     except RecursionError:
-        raise _fault(file, 0, "not an ingest file: too deeply nested", "write three levels at most") from None
+        raise _fault(kind.syntax, file, 0, f"not {kind.name}: too deeply nested", "write fewer levels") from None
     if not isinstance(node, MappingNode):
         what = "the file is empty" if node is None else "the file is not a list of keys with values"
-        raise _fault(file, 0, what, "write `description: …`, `source: …` and `columns: …`")
-    return _Reader(file).value(node), node
+        raise _fault(kind.syntax, file, 0, what, kind.begins)
+    return _Reader(file, kind).value(node), node
 
 
 def place(node: Node, loc: tuple[str | int, ...]) -> tuple[int, str]:
@@ -57,21 +73,23 @@ def place(node: Node, loc: tuple[str | int, ...]) -> tuple[int, str]:
 
 
 class _Reader:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, kind: Kind) -> None:
         self.file = file
+        self.kind = kind
         self.seen: set[int] = set()
         self.scalars = yaml.constructor.SafeConstructor()
 
     def value(self, node: Node) -> Any:
         if id(node) in self.seen:
             # Nested aliases make a small file huge, and one inside of its own anchor endless.
-            raise _fault(self.file, node.start_mark.line, "an alias (`*name`) points here", "write the value out again")
+            what = "an alias (`*name`) points here"
+            raise _fault(self.kind.syntax, self.file, node.start_mark.line, what, "write the value out again")
         self.seen.add(id(node))
         if isinstance(node, MappingNode):
             return self._mapping(node)
         if isinstance(node, SequenceNode):
             return [self.value(child) for child in node.value]
-        if node.tag == _TEXT:
+        if node.tag == _TEXT or (node.tag == _TIMESTAMP and not self.kind.dates):
             return node.value
         try:
             return self.scalars.construct_object(node)
@@ -83,12 +101,12 @@ class _Reader:
         for key, value in node.value:
             line = key.start_mark.line
             if not isinstance(key, ScalarNode):
-                raise _fault(self.file, line, "a key is not plain text", "write `key: value`")
+                raise _fault(self.kind.syntax, self.file, line, "a key is not plain text", "write `key: value`")
             if key.value in values:
-                raise _fault(self.file, line, f"key `{key.value}` stands twice", "keep one of the two", Code.INGEST_KEY)
+                raise _fault(self.kind.key, self.file, line, f"key `{key.value}` stands twice", "keep one of the two")
             values[key.value] = self.value(value)
         return values
 
 
-def _fault(file: str, line: int, what: str, write: str, code: Code = Code.INGEST_YAML) -> ProblemError:
+def _fault(code: Code, file: str, line: int, what: str, write: str) -> ProblemError:
     return ProblemError(Problem(code, f"{file}:{line + 1}", what, write))

@@ -1,0 +1,101 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Load the folder of contracts."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from building_block.contracts.contract import SUFFIX, Contract, contract
+from building_block.contracts.policy import breaches
+from building_block.contracts.rules import Rule, rules
+from building_block.contracts.standard import read
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import Project
+
+CONSUMES = "consumes"
+"""The folder, below that of the contracts, of what the domain reads from others."""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """A contract with its rules."""
+
+    contract: Contract
+    rules: list[Rule]
+
+
+def ports(project: Project) -> dict[str, Agreed]:
+    """Return the contracts of the domain's output ports by port.
+
+    Raises:
+        ProblemError: any of them cannot be read or breaks the policy, or they are not those of the published models;
+            the error carries every problem of every file.
+    """
+    found, problems = _folder(project, project.contracts, _with_policy)
+    ProblemError.raise_any([*problems, *_unmatched(project, found)])
+    return found
+
+
+def consumed(project: Project) -> dict[str, Agreed]:
+    """Return the contracts of what the domain consumes by table; their owners answer for the policy.
+
+    Raises:
+        ProblemError: any of them cannot be read; the error carries every problem of every file.
+    """
+    found, problems = _folder(project, project.contracts / CONSUMES, agreed)
+    ProblemError.raise_any(problems)
+    return found
+
+
+def agreed(path: Path, file: str) -> Agreed:
+    """Return the contract in a file with its rules; raises ProblemError with every problem of it."""
+    read_ = contract(read(path, file))
+    return Agreed(read_, rules(read_))
+
+
+def _with_policy(path: Path, file: str) -> Agreed:
+    found = agreed(path, file)
+    ProblemError.raise_any(breaches(found.contract, found.rules))
+    return found
+
+
+def _folder(
+    project: Project, folder: Path, load: Callable[[Path, str], Agreed]
+) -> tuple[dict[str, Agreed], list[Problem]]:
+    found: dict[str, Agreed] = {}
+    problems: list[Problem] = []
+    files = sorted(folder.glob("[!.]*.y*ml"))
+    for path in files:
+        file, stem = project.relative(path), path.name.removesuffix(SUFFIX)
+        if stem == path.name:
+            what, write = "a contract's name ends otherwise", f"rename it to {path.name.partition('.')[0]}{SUFFIX}"
+            problems.append(Problem(Code.CONTRACT_PORT, f"{file}:1", what, write))
+            continue
+        try:
+            one = load(path, file)
+        except ProblemError as error:
+            problems += error.problems
+            continue
+        if one.contract.name != stem:
+            what, write = f"the table is called `{one.contract.name}` and the file {stem}", f"write `name: {stem}`"
+            if (other := folder / f"{one.contract.name}{SUFFIX}") in files:
+                what = f"`{one.contract.name}` is under contract in {project.relative(other)} already"
+                write = f"write `name: {stem}`, or drop one of the two files"
+            problems.append(one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write))
+        found[stem] = one
+    return found, problems
+
+
+def _unmatched(project: Project, found: dict[str, Agreed]) -> Iterator[Problem]:
+    """Yield a problem for each contract without a model and each published model without a contract."""
+    folder = project.dbt / "models" / "published"
+    models = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix in (".sql", ".py")}
+    files = {path.name.removesuffix(SUFFIX) for path in project.contracts.glob(f"*{SUFFIX}")}
+    for port, one in found.items():
+        if port not in models:
+            what = f"no model dbt/models/published/{port}.sql gives what the contract promises"
+            write = f"write the model, or rename the contract to one of {', '.join(sorted({*models} - files)) or 'them'}"
+            yield one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write)
+    for name in sorted({*models} - files):
+        what, write = "the model is published without a contract", f"write contracts/{name}{SUFFIX}"
+        yield Problem(Code.CONTRACT_PORT, f"{project.relative(models[name])}:1", what, write)
