@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from building_block.contracts.dbt_yaml import models
+from building_block.contracts.load import ports
 from building_block.ingest.load import load_specs
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
@@ -23,6 +25,7 @@ OF_SETTINGS = {
 """Derived file → name of its two halves, in ``platform/settings/`` and in ``settings/``."""
 
 RAW_SOURCES = "dbt/generated/raw.yml"
+PUBLISHED_MODELS = "dbt/generated/published.yml"
 
 
 def derived(project: Project) -> dict[str, str]:
@@ -32,7 +35,7 @@ def derived(project: Project) -> dict[str, str]:
         ProblemError: a domain's half cannot be read or sets what the platform has locked.
     """
     files = {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
-    return files | {RAW_SOURCES: _raw_sources(project)}
+    return files | {RAW_SOURCES: _raw_sources(project), PUBLISHED_MODELS: _published_models(project)}
 
 
 def stale(project: Project) -> Iterator[Problem]:
@@ -140,7 +143,7 @@ def _locked(name: str, slug: str) -> set[tuple[str, ...]]:
     if name != "dbt_project.yml":
         return set()
     schemas = {("models", slug, layer, "+schema") for layer in LAYERS}
-    published = {("models", slug, "published", key) for key in ("+access", "+contract")}
+    published = {("models", slug, "published", key) for key in ("+access", "+contract", "+group")}
     return {("name",), ("profile",), ("models", "+schema")} | schemas | published
 
 
@@ -168,6 +171,12 @@ def _raw_sources(project: Project) -> str:
     source = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
     header = "# derived by `poe generate` from ingest/*.yaml: edit those\n"
     return header + yaml.safe_dump(source, sort_keys=False, width=120, allow_unicode=True)
+
+
+def _published_models(project: Project) -> str:
+    """Return the dbt models of the published layer as their contracts have them."""
+    header = "# derived by `poe generate` from contracts/*.odcs.yaml: edit those\n"
+    return header + yaml.safe_dump(models(ports(project).values()), sort_keys=False, width=120, allow_unicode=True)
 
 
 def _first_difference(now: str, text: str) -> int:

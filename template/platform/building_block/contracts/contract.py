@@ -201,16 +201,21 @@ class Contract:
     @property
     def classification(self) -> str | None:
         """Return the most confidential class of its columns."""
-        return max((column.classification for column in self.columns if column.classification), key=CLASSES.index)
+        said = [column.classification for column in self.columns if column.classification]
+        return max(said, key=CLASSES.index, default=None)
 
     @property
-    def owners(self) -> list[str]:
-        """Return team and owners as Dagster writes them."""
+    def team(self) -> str:
+        """Return the team that answers for the data, "" where the contract names none."""
         team = self.source.content.team
-        if team is None or isinstance(team, list):
-            return []
-        mails = [member.username for member in team.members or () if member.role == "owner" and member.username]
-        return [*mails, *([f"team:{team.name}"] if team.name else [])]
+        return "" if team is None or isinstance(team, list) else team.name or ""
+
+    @property
+    def owner(self) -> str:
+        """Return the e-mail of the member who is the owner, "" where there is none."""
+        team = self.source.content.team
+        members = [] if team is None or isinstance(team, list) else team.members or []
+        return next((one.username for one in members if one.role == "owner" and "@" in (one.username or "")), "")
 
 
 def binder() -> duckdb.DuckDBPyConnection:

@@ -24,15 +24,14 @@ def breaches(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
 
 
 def _owner(contract: Contract) -> Iterator[Problem]:
-    team = contract.source.content.team
-    if team is None or isinstance(team, list) or not team.name:
+    if not contract.team:
         write = "write `team: {name: <team>, members: [{username: <e-mail>, role: owner}]}`"
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team",), "nobody owns the port", write)
         return
-    if not _TEAM.fullmatch(team.name):
-        what = f"the team's name `{team.name}` has other characters than letters, digits, _ and -"
+    if not _TEAM.fullmatch(contract.team):
+        what = f"the team's name `{contract.team}` has other characters than letters, digits, _ and -"
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team", "name"), what, "write it as its handle")
-    if not any(member.role == "owner" and "@" in (member.username or "") for member in team.members or ()):
+    if not contract.owner:
         what, write = "no member of the team is the owner", "write `members: [{username: <e-mail>, role: owner}]`"
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team",), what, write)
 

@@ -101,11 +101,9 @@ def _by_rows(connection: duckdb.DuckDBPyConnection, rules: Sequence[RowRule | Co
 
 def _duplicates(connection: duckdb.DuckDBPyConnection, rule: DuplicateRule) -> int:
     names = [quoted(name) for name in rule.columns]
-    if len(names) == 1:
-        return connection.execute(f"SELECT count({names[0]}) - count(DISTINCT {names[0]}) FROM {OBJECT}").fetchone()[0]
-    filled = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    distinct = f"SELECT DISTINCT {', '.join(names)} FROM {OBJECT} WHERE {filled}"
-    query = f"SELECT (SELECT count(*) FROM {OBJECT} WHERE {filled}) - (SELECT count(*) FROM ({distinct}))"
+    filled = f"FROM {OBJECT} WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)}"
+    # Two queries in one: count(DISTINCT …) takes a third longer.
+    query = f"SELECT (SELECT count(*) {filled}) - (SELECT count(*) FROM (SELECT DISTINCT {', '.join(names)} {filled}))"
     return connection.execute(query).fetchone()[0]
 
 
