@@ -22,7 +22,7 @@ def defs() -> dg.Definitions:
     """
     # Here and not above: with the collector at rest dagster-dbt is imported a quarter of a second faster.
     from building_block import generate
-    from building_block.components import DbtModels, IngestFolder
+    from building_block.components import DbtModels, IngestFolder, PublishedPorts
 
     project = Project.here()
     project.enter()
@@ -32,6 +32,7 @@ def defs() -> dg.Definitions:
     merged = dg.Definitions.merge(
         dg.build_defs_for_component(IngestFolder()),
         dg.build_defs_for_component(DbtModels()),
+        dg.build_defs_for_component(PublishedPorts()),
         dg.load_from_defs_folder(path_within_project=project.root),
         dg.Definitions(resources={"io_manager": WarehouseIOManager(path=str(project.warehouse))}),
     )

@@ -2,6 +2,7 @@
 """Loads a project's definitions for a command: what a person wrote wrong becomes a message."""
 
 import gc
+import textwrap
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,8 @@ def load(project: Project) -> dg.Definitions:
     except ProblemError:
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        # Dagster may print whole manifests into one message.
+        what = f"{type(error).__name__}: {textwrap.shorten(str(error), 500)}"
         problem = Problem(Code.DEFINITIONS, _where(error, project), what, "put that right and try again")
         raise ProblemError(problem) from error
     return definitions

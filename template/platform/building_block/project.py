@@ -94,6 +94,11 @@ class Project:
         return Path(os.environ.get(DATA_VARIABLE, self.root / "data")).absolute()
 
     @property
+    def published(self) -> Path:
+        """The folder of what other domains read, one folder a port."""
+        return self.data / "published"
+
+    @property
     def warehouse(self) -> Path:
         """The DuckDB file. Its stem never changes: the dbt manifest holds it as the database's name."""
         return self.data / "warehouse.duckdb"

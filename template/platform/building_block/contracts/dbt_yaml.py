@@ -15,10 +15,10 @@ CANDIDATE = "candidate"
 def models(ports: Iterable[Agreed]) -> dict[str, Any]:
     """Return the content of a dbt YAML file with a group for each team and a model for each port."""
     agreed = list(ports)
-    groups = {port.contract.team: port.contract.owner for port in agreed}
+    teams = sorted({port.contract.team for port in agreed})
     return {
         "version": 2,
-        "groups": [{"name": team, "owner": {"name": team, "email": mail}} for team, mail in sorted(groups.items())],
+        "groups": [{"name": team, "owner": {"name": team}} for team in teams],
         "models": [_model(port) for port in agreed],
     }
 

@@ -25,15 +25,12 @@ def breaches(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
 
 def _owner(contract: Contract) -> Iterator[Problem]:
     if not contract.team:
-        write = "write `team: {name: <team>, members: [{username: <e-mail>, role: owner}]}`"
+        write = "write `team: {name: <team>}`"
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team",), "nobody owns the port", write)
         return
     if not _TEAM.fullmatch(contract.team):
         what = f"the team's name `{contract.team}` has other characters than letters, digits, _ and -"
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team", "name"), what, "write it as its handle")
-    if not contract.owner:
-        what, write = "no member of the team is the owner", "write `members: [{username: <e-mail>, role: owner}]`"
-        yield contract.source.problem(Code.CONTRACT_OWNER, ("team",), what, write)
 
 
 def _retention(contract: Contract) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """One file of the Open Data Contract Standard: parsed, and held against the standard's own JSON schema."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ class ContractFile:
 
     file: str
     """Path relative to the project's root."""
+    digest: str
     node: MappingNode
     content: OpenDataContractStandard
 
@@ -68,9 +70,10 @@ def of_text(text: bytes, file: str) -> ContractFile:
     found = [_problem(error, file, node) for error in _telling(_validator().iter_errors(values))]
     ProblemError.raise_any(sorted(dict.fromkeys(found), key=lambda problem: int(problem.where.rpartition(":")[2])))
     try:
-        return ContractFile(file, node, OpenDataContractStandard.model_validate(values))
+        content = OpenDataContractStandard.model_validate(values)
     except ModelError as error:
         raise ProblemError(*(_of_model(details, file, node) for details in error.errors())) from None
+    return ContractFile(file, hashlib.sha256(text).hexdigest()[:12], node, content)
 
 
 @cache

@@ -3,17 +3,18 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
 
+from building_block.contracts.dbt_yaml import CANDIDATE
+from building_block.dbt.failures import failures
 from building_block.dbt.manifest import prepared
 from building_block.dbt.resource import QuickDbtCliResource
 from building_block.dbt.translator import LayerTranslator
-from building_block.messages import Code, Problem, ProblemError
+from building_block.messages import ProblemError
 from building_block.project import Project
 
 _ASSETS = {"model", "seed", "snapshot"}
@@ -36,9 +37,9 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
 
         @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
         def models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
-            invocation = dbt.cli(["build"], context=context, raise_on_error=False)
+            invocation = dbt.cli(["build", "--exclude", f"config.schema:{CANDIDATE}"], context=context, raise_on_error=False)
             yield from invocation.stream()
-            ProblemError.raise_any(_failures(invocation))
+            ProblemError.raise_any(failures(invocation))
             # Each run has a folder of its own; of a failed one it holds the SQL that the messages name.
             shutil.rmtree(invocation.target_path, ignore_errors=True)
 
@@ -57,31 +58,11 @@ def asset_and_check_specs(
     for unique_id, node in manifest["nodes"].items():
         if node["resource_type"] not in _ASSETS or node["config"]["materialized"] == "ephemeral":
             continue
+        if node["schema"] == CANDIDATE:  # the op that publishes builds it
+            continue
         spec = translator.get_asset_spec(manifest, unique_id, dbt_project)
         specs.append(spec)
         tests = (child for child in manifest["child_map"][unique_id] if child.startswith("test."))
         found = (translator.get_asset_check_spec(spec, manifest, test, dbt_project) for test in tests)
         checks += filter(None, found)
     return specs, checks
-
-
-def _failures(invocation: DbtCliInvocation) -> Iterator[Problem]:
-    """Yield a problem for each model that could not be built and each test that found rows."""
-    if invocation.is_successful():
-        return
-    manifest = json.loads((invocation.target_path / "manifest.json").read_text())
-    nodes = manifest["nodes"] | manifest["unit_tests"]
-    results = invocation.get_artifact("run_results.json")["results"]
-    if not any(result["status"] in ("fail", "error") for result in results):
-        yield Problem(Code.DBT_MODEL_FAILED, "dbt", str(invocation.get_error()), "look at dbt's log in data/logs/")
-    for result in results:
-        node = nodes.get(result["unique_id"], {"name": result["unique_id"], "original_file_path": ""})
-        where = (Path("dbt") / node["original_file_path"]).as_posix()
-        message = " ".join((result["message"] or "").split())
-        match result["status"]:
-            case "fail":
-                compiled = node.get("compiled_path") or node["original_file_path"]
-                write = f"look at the rows with the SQL in {(Path('dbt') / compiled).as_posix()}"
-                yield Problem(Code.DBT_TEST_FAILED, where, f"test {node['name']}: {message}", write)
-            case "error":
-                yield Problem(Code.DBT_MODEL_FAILED, where, message, "put the SQL right and build again")

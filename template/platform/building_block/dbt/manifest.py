@@ -14,6 +14,7 @@ from pathlib import Path
 from dagster_dbt import DbtProject
 from filelock import FileLock
 
+from building_block.contracts.dbt_yaml import CANDIDATE
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
 
@@ -56,7 +57,7 @@ def _out_of_place(dbt: DbtProject) -> Iterator[Problem]:
         if len(node["fqn"]) < 3 or layer not in DBT_LAYERS:
             write = f"move it into one of {', '.join(f'dbt/models/{name}/' for name in DBT_LAYERS)}"
             yield Problem(Code.DBT_LAYER, where, "the model lies in no layer", write)
-        elif node["schema"] != layer:
+        elif node["schema"] != (CANDIDATE if layer == "published" else layer):
             what = f"the model's schema is {node['schema']} and its folder {layer}"
             yield Problem(Code.DBT_LAYER, where, what, "remove the setting `schema`: the folder is the schema")
         elif layer == "published" and not (node["contract"]["enforced"] and node["access"] == "public"):

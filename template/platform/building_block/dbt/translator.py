@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from building_block.automation import when_data_changes
+from building_block.contracts.dbt_yaml import CANDIDATE
 from building_block.project import Domain
 
 
@@ -43,12 +44,12 @@ class LayerTranslator(DagsterDbtTranslator):
         return super().get_asset_spec(manifest, unique_id, project)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Return ``<domain>/<layer>/<model>``; the schema is the layer."""
-        return dg.AssetKey([self._domain.slug, dbt_resource_props["schema"], dbt_resource_props["name"]])
+        """Return ``<domain>/<layer>/<model>``."""
+        return dg.AssetKey([self._domain.slug, _layer(dbt_resource_props), dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Return the layer."""
-        return dbt_resource_props["schema"]
+        return _layer(dbt_resource_props)
 
     def get_code_version(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Return a hash of what decides table and checks: SQL, settings, columns, tests, and the macros behind them."""
@@ -84,3 +85,9 @@ class LayerTranslator(DagsterDbtTranslator):
         classification = dbt_resource_props.get("meta", {}).get("classification")
         tags = super().get_tags(dbt_resource_props)
         return {**tags, "classification": classification} if classification else tags
+
+
+def _layer(dbt_resource_props: Mapping[str, Any]) -> str:
+    """Return the layer, which is the schema; dbt leaves in another one what is yet to be published."""
+    schema = dbt_resource_props["schema"]
+    return "published" if schema == CANDIDATE else schema

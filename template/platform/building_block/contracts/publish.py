@@ -1,0 +1,85 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""Publish one port: mask what dbt gives, check it against the contract, switch to it, let the warehouse follow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from building_block.contracts.dbt_yaml import CANDIDATE
+from building_block.contracts.load import Agreed
+from building_block.contracts.masking import masked
+from building_block.contracts.publication import DATA, Publication, Release
+from building_block.contracts.verify import Finding, misshapen, verify
+from building_block.ingest.landed import literal
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import Project
+from building_block.warehouse.client import Warehouse
+from building_block.warehouse.table import quoted
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a candidate."""
+
+    findings: list[Finding]
+    release: Release | None
+    """None when the candidate broke a blocking rule: the release before it is valid still."""
+
+
+def publish(project: Project, port: Agreed) -> Published:
+    """Publish what the view ``candidate.<port>`` gives now, unless it breaks a blocking rule of the contract.
+
+    Raises:
+        ProblemError: the candidate's columns are not the contract's, or it is to be masked and there is no key.
+    """
+    publication = Publication(project, port.contract)
+    with publication.candidate() as aside:
+        data = aside / DATA
+        _write(project, port, data)
+        with duckdb.connect() as connection:
+            findings = verify(connection, f"read_parquet({literal(str(data))})", port.rules)
+        if any(finding.rule.blocking and not finding.kept for finding in findings):
+            return Published(findings, None)
+        release = publication.switch(aside, _rows(data))
+    _follow(project, port, publication.folder / release.data)
+    return Published(findings, release)
+
+
+def broken(port: Agreed, findings: list[Finding]) -> list[Problem]:
+    """Return a problem for each blocking rule that was broken, at its line in the contract."""
+    write = "put right what the model reads, or the model; what was published before stays valid"
+    return [
+        port.contract.source.problem(Code.CONTRACT_BROKEN, one.rule.loc, f"rule {one.rule.name}: {one.sentence}", write)
+        for one in findings
+        if one.rule.blocking and not one.kept
+    ]
+
+
+def _write(project: Project, port: Agreed, data: Path) -> None:
+    candidate = quoted(CANDIDATE, port.contract.name)
+    where = f"dbt/models/published/{port.contract.name}.sql"
+    with Warehouse(project.warehouse).reading() as connection:
+        ProblemError.raise_any(misshapen(connection, candidate, port.contract, where))
+        columns = masked(connection, project, port.contract)
+        connection.execute(f"COPY (SELECT {columns} FROM {candidate}) TO {literal(str(data))} (FORMAT parquet)")
+
+
+def _rows(data: Path) -> int:
+    with duckdb.connect() as connection:
+        return connection.execute(f"SELECT count(*) FROM read_parquet({literal(str(data))})").fetchone()[0]
+
+
+def _follow(project: Project, port: Agreed, data: Path) -> None:
+    """Make the warehouse's table of the port's name what was published, with the contract's descriptions."""
+    table = quoted("published", port.contract.name)
+    comments = [f"COMMENT ON TABLE {table} IS {literal(port.contract.description)}"]
+    comments += [
+        f"COMMENT ON COLUMN {table}.{column.sql} IS {literal(column.standard.description or '')}"
+        for column in port.contract.columns
+    ]
+    with Warehouse(project.warehouse).writing() as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS published")
+        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_parquet({literal(str(data))})")
+        for comment in comments:
+            connection.execute(comment)
