@@ -1,6 +1,6 @@
 """Writes what the template repository derives from itself; ``make template`` runs it, a test demands that it was run.
 
-- the derived files that a fresh project is born with: those that hold no name of the domain
+- the derived files that a fresh project is born with, unless they include the platform's half
 - template/platform/manifest.sha256.jinja: the sha256 of every platform file
 - template/platform/schemas/ingest.json: the schema of ingest files
 - docs/reference/ and docs/decisions/index.md: the pages that tools/reference.py makes
@@ -24,6 +24,8 @@ NOT_IN_MANIFEST = {
     ".copier-answers.yml",  # changes with the answers
     "platform/manifest.sha256",
 }
+SLUG = "slug_of_the_domain"
+"""Stands for the domain's name in what is derived from its seeds."""
 
 
 def outputs() -> dict[Path, str]:
@@ -41,11 +43,17 @@ def before_rendering() -> dict[Path, str]:
 
 def _born_derived() -> dict[Path, str]:
     answers = yaml.safe_load((ROOT / "tests" / "answers" / "minimal.yml").read_text(encoding="utf-8"))
+    answers |= {"domain_name": SLUG, "domain_slug": SLUG}
     with tempfile.TemporaryDirectory() as folder:
         copier.run_copy(str(ROOT), folder, data=answers, defaults=True, vcs_ref="HEAD", quiet=True)
         derived = generate.derived(Project(Path(folder)))
-    named = {path for path in derived if (TEMPLATE / f"{path}.jinja").is_file()}
-    return {TEMPLATE / path: text for path, text in derived.items() if path not in named}
+    files = {}
+    for path, text in derived.items():
+        if path in generate.OF_SETTINGS and (TEMPLATE / f"{path}.jinja").is_file():
+            continue  # includes the platform's half
+        named = text.replace(SLUG, "{{ domain_slug }}")
+        files[TEMPLATE / (path if named == text else f"{path}.jinja")] = named
+    return files
 
 
 def _manifest(written: dict[Path, str]) -> str:

@@ -11,10 +11,12 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from building_block.check import Part
+from building_block.contracts.cli import commands as contracts
 from building_block.messages import ProblemError
 from building_block.project import Project
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.add_typer(contracts, name="contracts")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 select
     invoice_number,
     min(order_date) as order_date,
-    min(customer_id) as customer_id,
+    cast(min(customer_id) as varchar) as customer_id,
     min(country) as country,
     bool_and(is_cancelled) as is_cancellation,
     cast(count(*) as bigint) as order_lines,

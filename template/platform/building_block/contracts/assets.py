@@ -89,8 +89,7 @@ def _with_contract(spec: dg.AssetSpec, contract: Contract, project: Project) -> 
         tags={**spec.tags, "classification": contract.classification},
         kinds={"dbt", "parquet"},
         code_version=f"{spec.code_version}-{digest}",
-        freshness_policy=contract.frequency
-        and dg.FreshnessPolicy.time_window(fail_window=contract.frequency.delta),
+        freshness_policy=contract.frequency and dg.FreshnessPolicy.time_window(fail_window=contract.frequency.delta),
         metadata={
             **spec.metadata,
             "contract": dg.MetadataValue.path(str(project.root / contract.file)),
@@ -121,9 +120,7 @@ def _checks(key: dg.AssetKey, port: Agreed) -> Iterator[dg.AssetCheckSpec]:
         yield dg.AssetCheckSpec(rule.name, asset=key, description=rule.description, blocking=rule.blocking)
 
 
-def _results(
-    key: dg.AssetKey, port: Agreed, done: Published
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+def _results(key: dg.AssetKey, port: Agreed, done: Published) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     checks = [_result(key, finding) for finding in done.findings]
     if done.release is None:
         yield from checks

@@ -94,7 +94,9 @@ def _unmatched(project: Project, found: dict[str, Agreed]) -> Iterator[Problem]:
     for port, one in found.items():
         if port not in models:
             what = f"no model dbt/models/published/{port}.sql gives what the contract promises"
-            write = f"write the model, or rename the contract to one of {', '.join(sorted({*models} - files)) or 'them'}"
+            write = (
+                f"write the model, or rename the contract to one of {', '.join(sorted({*models} - files)) or 'them'}"
+            )
             yield one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write)
     for name in sorted({*models} - files):
         what, write = "the model is published without a contract", f"write contracts/{name}{SUFFIX}"

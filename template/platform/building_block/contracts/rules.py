@@ -253,7 +253,9 @@ def _no_match(contract: Contract, column: Column, pattern: str, loc: Location) -
 
 def _quality(contract: Contract, column: Column | None, quality: DataQuality, loc: Location) -> Rule:
     limit, at = _limit(contract, quality, loc), column.name if column else None
-    name = _slug(quality.id or quality.name or "_".join(filter(None, (at, _snake(quality.metric or quality.type or "")))))
+    name = _slug(
+        quality.id or quality.name or "_".join(filter(None, (at, _snake(quality.metric or quality.type or ""))))
+    )
     blocking = (quality.severity or "error").lower() == "error"
     arguments = quality.arguments or {}
     said = f"{at or 'the table'}: {_words(quality.metric or 'its query')} must be {limit}."

@@ -111,7 +111,9 @@ def _problem(error: ValidationError, file: str, node: MappingNode) -> Problem:
 def _sentence(error: ValidationError) -> tuple[Location, str, str]:
     loc, value = tuple(error.absolute_path), error.instance
     key = str(loc[-1]) if loc else "the contract"
-    shown = f"`{value}`" if isinstance(value, str | int | float | bool) else "an empty value" if value is None else "this"
+    shown = (
+        f"`{value}`" if isinstance(value, str | int | float | bool) else "an empty value" if value is None else "this"
+    )
     match error.validator:
         case "additionalProperties" | "unevaluatedProperties":
             unknown = next((name for name in re.findall(r"'([^']+)'", error.message) if name in value), key)

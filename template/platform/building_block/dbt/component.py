@@ -37,7 +37,9 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
 
         @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
         def models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
-            invocation = dbt.cli(["build", "--exclude", f"config.schema:{CANDIDATE}"], context=context, raise_on_error=False)
+            invocation = dbt.cli(
+                ["build", "--exclude", f"config.schema:{CANDIDATE}"], context=context, raise_on_error=False
+            )
             yield from invocation.stream()
             ProblemError.raise_any(failures(invocation))
             # Each run has a folder of its own; of a failed one it holds the SQL that the messages name.
