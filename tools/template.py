@@ -43,7 +43,7 @@ def before_rendering() -> dict[Path, str]:
 
 def _born_derived() -> dict[Path, str]:
     answers = yaml.safe_load((ROOT / "tests" / "answers" / "minimal.yml").read_text(encoding="utf-8"))
-    answers |= {"domain_name": SLUG, "domain_slug": SLUG}
+    answers |= {"domain_name": SLUG}
     with tempfile.TemporaryDirectory() as folder:
         copier.run_copy(str(ROOT), folder, data=answers, defaults=True, vcs_ref="HEAD", quiet=True)
         derived = generate.derived(Project(Path(folder)))

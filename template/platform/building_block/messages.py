@@ -8,7 +8,8 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Stable codes of messages: 1xx ingest files, 2xx landed data, 3xx warehouse, 4xx ownership, 5xx project, 6xx contracts."""
+    """Stable codes of messages: 1xx ingest files, 2xx landed data, 3xx warehouse, 4xx ownership, 5xx project,
+    6xx contracts."""
 
     INGEST_YAML = "BB101"
     INGEST_KEY = "BB102"
