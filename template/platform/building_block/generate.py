@@ -2,13 +2,14 @@
 """Derived files: each is written from the platform's half and the domain's half, and from nothing else."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from building_block.contracts.dbt_yaml import models
-from building_block.contracts.load import ports
+from building_block.contracts.load import Agreed, ports
+from building_block.contracts.pages import FOLDER, HEADER, pages
 from building_block.ingest.load import load_specs
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
@@ -35,12 +36,17 @@ def derived(project: Project) -> dict[str, str]:
         ProblemError: a domain's half cannot be read or sets what the platform has locked.
     """
     files = {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
-    return files | {RAW_SOURCES: _raw_sources(project), PUBLISHED_MODELS: _published_models(project)}
+    agreed = ports(project)
+    published = {PUBLISHED_MODELS: _published_models(agreed)} | pages(agreed, project.domain.slug)
+    return files | {RAW_SOURCES: _raw_sources(project)} | published
 
 
 def stale(project: Project) -> Iterator[Problem]:
     """Yield a problem for each derived file that differs from what ``poe generate`` would write."""
-    for path, text in derived(project).items():
+    files = derived(project)
+    for path in _left_over(project, files):
+        yield Problem(Code.DERIVED_STALE, f"{path}:1", "is derived from nothing any more", "write `poe generate`")
+    for path, text in files.items():
         file = project.root / path
         now = file.read_text(encoding="utf-8") if file.is_file() else ""
         if now != text:
@@ -49,15 +55,29 @@ def stale(project: Project) -> Iterator[Problem]:
 
 
 def write(project: Project, below: str = "") -> list[str]:
-    """Write the derived files that are stale, all or those in the folder ``below``, and return their paths."""
-    written = []
-    for path, text in derived(project).items():
+    """Write the derived files that are stale, all or those in the folder ``below``, and return their paths.
+
+    A page of a contract that is gone is removed.
+    """
+    files, written = derived(project), []
+    for path in _left_over(project, files):
+        if path.startswith(below):
+            (project.root / path).unlink()
+            written.append(path)
+    for path, text in files.items():
         file = project.root / path
         if path.startswith(below) and (not file.is_file() or file.read_text(encoding="utf-8") != text):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", newline="\n")
             written.append(path)
     return written
+
+
+def _left_over(project: Project, files: Mapping[str, str]) -> list[str]:
+    """Return the pages that an earlier generation wrote and this one does not; what a person wrote stays."""
+    there = sorted((project.root / FOLDER).glob("*.md"))
+    ours = (file for file in there if file.read_bytes().startswith(HEADER.encode()))
+    return [path for file in ours if (path := project.relative(file)) not in files]
 
 
 def _joined(project: Project, name: str) -> str:
@@ -173,10 +193,10 @@ def _raw_sources(project: Project) -> str:
     return header + yaml.safe_dump(source, sort_keys=False, width=120, allow_unicode=True)
 
 
-def _published_models(project: Project) -> str:
+def _published_models(agreed: Mapping[str, Agreed]) -> str:
     """Return the dbt models of the published layer as their contracts have them."""
     header = "# derived by `poe generate` from contracts/*.odcs.yaml: edit those\n"
-    return header + yaml.safe_dump(models(ports(project).values()), sort_keys=False, width=120, allow_unicode=True)
+    return header + yaml.safe_dump(models(agreed.values()), sort_keys=False, width=120, allow_unicode=True)
 
 
 def _first_difference(now: str, text: str) -> int:

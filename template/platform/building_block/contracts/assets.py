@@ -10,6 +10,7 @@ from dagster_dbt import DbtCliResource, DbtProject
 
 from building_block.contracts.contract import Contract
 from building_block.contracts.load import Agreed, ports
+from building_block.contracts.pages import FOLDER
 from building_block.contracts.publish import Published, broken, publish
 from building_block.contracts.verify import Finding
 from building_block.dbt.failures import failures
@@ -92,11 +93,19 @@ def _with_contract(spec: dg.AssetSpec, contract: Contract, project: Project) -> 
         freshness_policy=contract.frequency and dg.FreshnessPolicy.time_window(fail_window=contract.frequency.delta),
         metadata={
             **spec.metadata,
-            "contract": dg.MetadataValue.path(str(project.root / contract.file)),
+            "contract": _page(contract, project),
             "contract_version": str(contract.version),
             "dagster/column_schema": _column_schema(contract),
         },
     )
+
+
+def _page(contract: Contract, project: Project) -> dg.MetadataValue:
+    """Return the link to the contract's page, or where there is no repository to link to its path."""
+    page = f"{FOLDER}/{contract.name}.md"
+    if url := project.domain.repository_url:
+        return dg.MetadataValue.url(f"{url.removesuffix('.git')}/blob/HEAD/{page}")
+    return dg.MetadataValue.path(str(project.root / page))
 
 
 def _column_schema(contract: Contract) -> dg.TableSchema:

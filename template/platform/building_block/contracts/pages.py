@@ -1,0 +1,120 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""The contracts for people: a page a port, a glossary of all columns, and a picture of how the ports hang together."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from building_block.contracts.contract import Column, Contract
+from building_block.contracts.load import Agreed
+from building_block.contracts.publication import POINTER
+
+FOLDER = "docs/contracts"
+HEADER = "<!-- derived by `poe generate` from contracts/*.odcs.yaml: edit those -->\n"
+
+
+def pages(ports: Mapping[str, Agreed], domain: str) -> dict[str, str]:
+    """Return the text of every page by its path; none when the domain publishes nothing."""
+    if not ports:
+        return {}
+    each = {f"{FOLDER}/{name}.md": _page(port, domain) for name, port in ports.items()}
+    overview = {f"{FOLDER}/README.md": _overview(ports, domain), f"{FOLDER}/glossary.md": _glossary(ports)}
+    return {path: f"{HEADER}\n{text}" for path, text in (overview | each).items()}
+
+
+def _overview(ports: Mapping[str, Agreed], domain: str) -> str:
+    rows = (
+        (f"[{name}]({name}.md)", port.contract.description, str(port.contract.version), port.contract.classification)
+        for name, port in ports.items()
+    )
+    return "\n".join(
+        [
+            f"# What {domain} publishes\n",
+            *_table(("Port", "One row", "Version", "Class"), rows),
+            "\nAll columns, from a to z: [glossary](glossary.md).\n",
+            "```mermaid\nerDiagram",
+            *(line for port in ports.values() for line in _entity(port.contract)),
+            *(line for port in ports.values() for line in _relationships(port.contract)),
+            "```\n",
+        ]
+    )
+
+
+def _entity(contract: Contract) -> Iterator[str]:
+    yield f"    {contract.name} {{"
+    for column in contract.columns:
+        kind = column.type.lower().replace(" ", "_").replace(",", "-")
+        yield f"        {kind} {column.name}{' PK' if column in contract.key else ''}"
+    yield "    }"
+
+
+def _relationships(contract: Contract) -> Iterator[str]:
+    for column in contract.columns:
+        for relationship in column.standard.relationships or ():
+            for target in [relationship.to] if isinstance(relationship.to, str) else relationship.to or ():
+                yield f'    {target.partition(".")[0]} ||--o{{ {contract.name} : "{column.name}"'
+
+
+def _page(port: Agreed, domain: str) -> str:
+    contract = port.contract
+    said = contract.source.content.description
+    facts = [
+        ("Version", str(contract.version)),
+        ("Answers for it", f"team {contract.team}" + (f", {contract.owner}" if contract.owner else "")),
+        ("Class", contract.classification),
+        ("Key", ", ".join(f"`{column.name}`" for column in contract.key)),
+        ("Published again within", str(contract.frequency) if contract.frequency else "no promise"),
+        ("A row is kept for", f"{contract.retention.span} from `{contract.retention.column.name}`"),
+    ]
+    rules = ((f"`{rule.name}`", rule.description, "yes" if rule.blocking else "no, warns") for rule in port.rules)
+    return "\n".join(
+        [
+            f"# {contract.name}\n",
+            f"{contract.description}\n",
+            *(f"{text}\n" for text in (said.purpose, said.usage, said.limitations) if said and text),
+            *_table(("", ""), facts),
+            "\n## Columns\n",
+            *_table(("Column", "Type", "Meaning", "Class"), (_column(column) for column in contract.columns)),
+            "\n## What every row and the whole table keep\n",
+            "Checked before each publication. Data that breaks a rule that blocks is not published: what was valid "
+            "before stays valid.\n",
+            *_table(("Rule", "What", "Blocks"), rules),
+            "\n## How to read it\n",
+            f"In this project: the table `published.{contract.name}`, or the asset "
+            f"`{domain}/published/{contract.name}`. From another domain, in DuckDB:\n",
+            "```sql",
+            f"-- the folder published/{contract.name} of this domain",
+            f"SET VARIABLE port = '…/published/{contract.name}/v{contract.version.major}/';",
+            "SET VARIABLE release = "
+            f"(SELECT getvariable('port') || data FROM read_json(getvariable('port') || '{POINTER}'));",
+            "FROM read_parquet(getvariable('release'));",
+            "```\n",
+        ]
+    )
+
+
+def _column(column: Column) -> tuple[str, ...]:
+    meaning = (column.standard.description or "").strip()
+    if column.is_pii:
+        meaning += f" Personal data; masking: {column.masking}."
+    return f"`{column.name}`", column.type.lower(), meaning, column.classification or ""
+
+
+def _glossary(ports: Mapping[str, Agreed]) -> str:
+    meanings: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, port in ports.items():
+        for column in port.contract.columns:
+            meanings[column.name][(column.standard.description or "").strip()].append(f"[{name}]({name}.md)")
+    rows = (
+        (f"`{column}`", meaning, ", ".join(where))
+        for column in sorted(meanings)
+        for meaning, where in meanings[column].items()
+    )
+    return "\n".join(["# Glossary\n", *_table(("Column", "Meaning", "Port"), rows), ""])
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        # A line break or a bar would end the cell.
+        yield f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in row)} |"
