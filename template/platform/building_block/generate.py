@@ -2,7 +2,7 @@
 """Derived files: each is written from the platform's half and the domain's half, and from nothing else."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -33,11 +33,13 @@ def derived(project: Project) -> dict[str, str]:
     """Return the text of every derived file by its path, lock files apart: their own tools write those.
 
     Raises:
-        ProblemError: a domain's half cannot be read or sets what the platform has locked.
+        ProblemError: a domain's half cannot be read or sets what the platform has locked, an ingest file or a contract
+            is wrong, or a file of the domain stands where a contract's page belongs.
     """
     files = {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
     agreed = ports(project)
     published = {PUBLISHED_MODELS: _published_models(agreed)} | pages(agreed, project.domain.slug)
+    ProblemError.raise_any(_taken(project, published))
     return files | {RAW_SOURCES: _raw_sources(project)} | published
 
 
@@ -71,6 +73,15 @@ def write(project: Project, below: str = "") -> list[str]:
             file.write_text(text, encoding="utf-8", newline="\n")
             written.append(path)
     return written
+
+
+def _taken(project: Project, paths: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for each page that would replace what a person wrote: projects had a docs/ before we did."""
+    for path in paths:
+        file = project.root / path
+        if path.startswith(f"{FOLDER}/") and file.is_file() and not file.read_bytes().startswith(HEADER.encode()):
+            what, write = "stands where the page of a contract belongs", f"move it out of {FOLDER}/"
+            yield Problem(Code.DERIVED_TAKEN, f"{path}:1", what, write)
 
 
 def _left_over(project: Project, files: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def of_text(text: bytes, file: str) -> ContractFile:
 
 @cache
 def _validator() -> Draft201909Validator:
-    return Draft201909Validator(json.loads(OpenDataContractStandard.json_schema()))
+    # Not by its json_schema(), which opens the file in a way that Python has deprecated.
+    text = resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
+    return Draft201909Validator(json.loads(text))
 
 
 def _telling(errors: Iterator[ValidationError]) -> list[ValidationError]:
