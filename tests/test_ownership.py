@@ -59,10 +59,8 @@ def test_every_platform_file_says_in_its_first_line_whose_it_is(rendered, path):
 
 @pytest.mark.parametrize("path", [path for path in TEMPLATE_PATHS if classes_of(path) == ["derived"]])
 def test_every_derived_file_says_in_its_first_line_what_to_edit(rendered, path):
-    assert (
-        "# derived by `poe generate` from "
-        in (rendered("minimal").root / path).read_text(encoding="utf-8").splitlines()[0]
-    )
+    first = (rendered("minimal").root / path).read_text(encoding="utf-8").splitlines()[0]
+    assert first.removeprefix("# ").removeprefix("<!-- ").startswith("derived by `poe generate` from ")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -126,8 +124,9 @@ def test_the_sample_is_the_one_that_its_script_writes(tmp_path, monkeypatch):
 
 
 def test_few_files_hold_copiers_jinja_and_none_hides_anothers():
-    jinja = [file for file in template_files() if file.suffix == ".jinja"]
-    assert len(jinja) <= 14
+    # What a tool writes into the template, nobody edits there.
+    jinja = [file for file in template_files() if file.suffix == ".jinja" and file not in outputs()]
+    assert len(jinja) <= 15
     for file in template_files():
         assert not re.search(r"\{%-?\s*raw", file.read_text(encoding="utf-8")), file
 
