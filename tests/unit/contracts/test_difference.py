@@ -173,6 +173,13 @@ MUTATIONS: dict[str, tuple[Mutation, Bump, dict[Kind, str]]] = {
         Bump.MAJOR,
         {Kind.TYPE_CHANGED: ""},
     ),
+    "a number made a day": (
+        lambda c: c.column("line").update(
+            logicalType="date", physicalType="date", logicalTypeOptions={"minimum": "2010-01-01"}
+        ),
+        Bump.MAJOR,
+        {Kind.TYPE_CHANGED: "", Kind.RULE_CHANGED: "", Kind.RULE_REMOVED: ""},
+    ),
     "a number made text": (
         lambda c: (
             c.column("line").update(logicalType="string", physicalType="varchar"),
@@ -236,6 +243,14 @@ MUTATIONS: dict[str, tuple[Mutation, Bump, dict[Kind, str]]] = {
         lambda c: (c.options("amount").pop("exclusiveMinimum"), c.options("amount").update(minimum=1)),
         Bump.MINOR,
         {Kind.RULE_TIGHTENED: ""},
+    ),
+    "a length demanded of another column": (
+        lambda c: (
+            c.column("postcode").pop("logicalTypeOptions"),
+            c.column("note").update(logicalTypeOptions={"maxLength": 3}),
+        ),
+        Bump.MAJOR,
+        {Kind.RULE_REMOVED: "", Kind.RULE_ADDED: ""},
     ),
     "an earlier time allowed": (
         lambda c: c.options("ordered_at").update(minimum="2009-01-01T00:00:00"),
@@ -544,6 +559,31 @@ def test_the_contract_that_is_mutated_is_a_good_one() -> None:
 def test_every_kind_of_change_is_pinned_and_compliance_never_goes_without_a_major() -> None:
     assert {kind for _, _, kinds in MUTATIONS.values() for kind in kinds} == OF_CONTRACTS
     assert all(kind.value.bump is Bump.MAJOR for kind in OF_CONTRACTS if kind.value.approval)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a column taken from the key", "key from order_id, line to order_id"),
+        ("a type widened", "type of line from INTEGER to BIGINT"),
+        ("a column renamed", "column note is now remark"),
+        ("a limit raised", "rule few_amounts_missing is loosened"),
+        ("a relationship removed", "relationship customer_id to customers.customer_id is removed"),
+        ("the port retired", "status from active to retired"),
+    ],
+)
+def test_a_change_is_told_with_what_it_was_and_what_it_is(name: str, told: str) -> None:
+    edited = Edited()
+    MUTATIONS[name][0](edited)
+    assert told in [change.what for change in changes(BEFORE, edited.agreed())]
+
+
+def test_that_there_may_be_no_row_at_all_is_a_loosened_limit() -> None:
+    before, after = Edited(), Edited()
+    before.quality["has_rows"].update(mustBeGreaterThan=0)
+    after.quality["has_rows"].pop("mustBeGreaterThan")
+    after.quality["has_rows"].update(mustBeGreaterOrEqualTo=0)
+    assert [change.kind for change in changes(before.agreed(), after.agreed())] == [Kind.RULE_LOOSENED]
 
 
 def test_layout_comments_and_quotes_are_no_change() -> None:

@@ -63,8 +63,7 @@ def changed_rules(before: Agreed, after: Agreed) -> Iterator[Change]:
         if same := next((other for other in come if _trend(one, come[other]) is _Trend.SAME), None):
             del gone[slot], come[same]
     for one in gone.values():
-        column = after.contract.column.get(one.rule.column or "")
-        yield Change(Kind.RULE_REMOVED, f"rule {one.rule.name} is removed", column.loc if column else ("schema", 0))
+        yield Change(Kind.RULE_REMOVED, f"rule {one.rule.name} is removed", ("schema", 0))
     for one in come.values():
         yield Change(Kind.RULE_ADDED, f"rule {one.rule.name} is added", one.rule.loc)
     kinds = {
