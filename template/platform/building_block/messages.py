@@ -5,6 +5,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+_LONGEST = 60
 
 
 class Code(StrEnum):
@@ -112,3 +115,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that is most like ``name``, or all of them when none is like it."""
     names = sorted(known)
     return next(iter(difflib.get_close_matches(name, names, n=1)), ", ".join(names))
+
+
+def shown(value: Any) -> str:
+    """Return a value of a YAML file as a message shows it: on one line, cut short, and never as Python writes it."""
+    match value:
+        case None:
+            return "an empty value"
+        case dict():
+            return "a group of keys"
+        case list():
+            return "a list"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return f"`{line if len(line) <= _LONGEST else line[:_LONGEST] + '…'}`" if line else "an empty text"
