@@ -127,5 +127,11 @@ def shown(value: Any) -> str:
         case list():
             return "a list"
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    line = one_line(text, _LONGEST)
+    return f"`{line}`" if line else "an empty text"
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """Return text of others as a message can hold it: without line breaks and control characters, cut short."""
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return f"`{line if len(line) <= _LONGEST else line[:_LONGEST] + '…'}`" if line else "an empty text"
+    return line if len(line) <= longest else line[:longest] + "…"

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from building_block.messages import Code, Problem, ProblemError
+from building_block.messages import Code, Problem, ProblemError, one_line, shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
 Location = tuple[str | int, ...]
@@ -73,7 +73,7 @@ def place(node: Node, loc: Location) -> tuple[int, str]:
             line = child.start_mark.line
         if child is None and depth < len(loc):
             continue  # pydantic's name for the chosen member of a union, which is not in the file
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        path += f"[{part}]" if isinstance(part, int) else f".{one_line(str(part))}"
         node = child or node
     return line + 1, path.lstrip(".")
 
@@ -123,7 +123,9 @@ class _Reader:
             if not isinstance(key, ScalarNode):
                 raise _fault(self.kind.syntax, self.file, line, "a key is not plain text", "write `key: value`")
             if key.value in values:
-                raise _fault(self.kind.key, self.file, line, f"key `{key.value}` stands twice", "keep one of the two")
+                raise _fault(
+                    self.kind.key, self.file, line, f"key {shown(key.value)} stands twice", "keep one of the two"
+                )
             values[key.value] = self.value(value)
         return values
 

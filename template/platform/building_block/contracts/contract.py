@@ -29,7 +29,7 @@ SUFFIX = ".odcs.yaml"
 
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 _SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")  # https://semver.org, without a pre-release
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what dbt, DuckDB and Dagster take without quotes
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # what any database takes without quotes
 
 
 class Masking(StrEnum):
@@ -228,7 +228,8 @@ def contract(source: ContractFile) -> Contract:
 
 def _named(source: ContractFile, name: str, of: str, loc: Location) -> Iterator[Problem]:
     if not _NAME.fullmatch(name):
-        what, write = f"{shown(name)} is no name of a {of}", "write letters from a to z, digits and _, no digit first"
+        what = f"{shown(name)} is no name of a {of}"
+        write = "write at most 63 letters from a to z, digits and _, no digit first"
         yield source.problem(Code.CONTRACT_SCHEMA, loc, what, write)
 
 

@@ -55,7 +55,7 @@ def no_match(contract: Contract, column: Column, pattern: Any, loc: Location) ->
     try:
         binder().execute("SELECT regexp_matches('', ?)", [pattern])
     except duckdb.Error as error:
-        what = f"the pattern does not compile: {shown(reason(error)).strip('`')}"
+        what = f"the pattern does not compile: {reason(error)}"
         write = "write a regular expression of RE2, which has no look-around and no back-references"
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, loc, what, write)) from None
     return f"NOT regexp_matches({column.sql}, {quoted_text(pattern)})"

@@ -7,12 +7,10 @@ from typing import Any
 
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.quality import no_match, quality_rule
-from building_block.contracts.rule import CountRule, DuplicateRule, Limit, QueryRule, RowRule, Rule
+from building_block.contracts.rule import DuplicateRule, Limit, RowRule, Rule
 from building_block.contracts.sql import literal, unanswerable
 from building_block.messages import Code, Problem, ProblemError, shown
 from building_block.yaml_nodes import Location
-
-__all__ = ["CountRule", "DuplicateRule", "Limit", "QueryRule", "RowRule", "Rule", "rules"]
 
 _FORMATS = {
     "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",

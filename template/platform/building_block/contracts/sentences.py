@@ -142,7 +142,7 @@ def _faults(error: ValidationError) -> Iterator[_Fault]:
             names = " or ".join(_TYPES[kind][0] for kind in _kinds(error))
             what = f"`{key}` has no value" if value is None and key else f"{shown(value)} is not {names}"
             yield _Fault(loc, "type", what, _TYPES[_kinds(error)[0]][1])
-        case "oneOf" if "mustBe" in str(error.schema):
+        case "oneOf" if _is_comparison(error):
             given = [name for name in value if name.startswith("must")] if isinstance(value, dict) else []
             what = f"{', '.join(given)} stand together" if given else "nothing says what the measured number must be"
             write = "keep one of them" if given else "write `mustBe: 0`, or mustBeLessThan, mustBeBetween, …"
@@ -166,13 +166,18 @@ def _faults(error: ValidationError) -> Iterator[_Fault]:
 
 def _nearest(error: ValidationError) -> ValidationError:
     """Return of alternatives the one that was meant, as far as one can tell."""
-    while error.context and error.validator in ("anyOf", "oneOf"):
+    while error.context and error.validator in ("anyOf", "oneOf") and not _is_comparison(error):
         inner = error.context
         if all(one.validator == "type" and one.absolute_path == error.absolute_path for one in inner):
             inner[0].validator_value = [kind for one in inner for kind in _kinds(one)]
             return inner[0]
         error = max(inner, key=lambda one: (len(one.absolute_path), one.validator != "type"))
     return error
+
+
+def _is_comparison(error: ValidationError) -> bool:
+    """Say whether it is about mustBe, mustBeLessThan and so on, of which a rule has exactly one."""
+    return error.validator == "oneOf" and {"required": ["mustBe"]}.items() <= error.validator_value[0].items()
 
 
 def _kinds(error: ValidationError) -> list[str]:

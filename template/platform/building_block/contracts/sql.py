@@ -11,7 +11,7 @@ import duckdb
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.engine import binder
 from building_block.contracts.rule import OBJECT, QueryRule, RowRule, Rule
-from building_block.messages import Code, Problem, ProblemError, nearest, shown
+from building_block.messages import Code, Problem, ProblemError, nearest, one_line, shown
 from building_block.yaml_nodes import Location
 
 _NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT")
@@ -117,4 +117,4 @@ def _incomparable(rule: QueryRule, kind: str) -> tuple[str, str] | None:
 def reason(error: duckdb.Error) -> str:
     """Return what DuckDB says is wrong, on one line."""
     first = str(error).partition("\n")[0]
-    return first.partition("Error: ")[2] or first
+    return one_line(first.partition("Error: ")[2] or first)
