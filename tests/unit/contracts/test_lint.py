@@ -86,6 +86,17 @@ def test_each_of_many_faults_is_told_once_and_in_the_order_of_the_file():
     ]
 
 
+def test_items_whose_key_above_is_gone_are_told_one_by_one_and_not_key_by_key():
+    assert messages(GOOD.replace("slaProperties:\n", "")) == [
+        f"BB602 {line} schema[{item}]: {keys} belong elsewhere; write the key that they belong under, or correct the "
+        "indentation"
+        for line, item, keys in (
+            (77, 1, "`property`, `value`, `unit`, `element`"),
+            (78, 2, "`property`, `value`, `unit`"),
+        )
+    ]
+
+
 def port(name: str) -> str:
     return GOOD.replace("- name: sales", f"- name: {name}").replace("sales.sold_on", "sold_on")
 

@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft201909Validator, ValidationError, validators
 from yaml.nodes import MappingNode
 
-from building_block.messages import Code, Problem, shown
+from building_block.messages import Code, Problem, one_line, shown
 from building_block.yaml_nodes import Location, place
 
 _TYPES = {
@@ -56,15 +56,32 @@ def _one_each(faults: list[_Fault]) -> list[_Fault]:
         first.setdefault(fault.loc, fault)
     meant = {(*fault.loc[:-1], fault.meant) for fault in first.values() if fault.meant}
     compared = {loc[:-1] for loc in meant if str(loc[-1]).startswith("must")}
+    strangers = _strangers(first)
     # What fails a part of its schema is not counted as evaluated by it, so that each of its keys looks misplaced.
     told = [fault.loc for fault in first.values() if fault.kind != "misplaced"]
-    return [
+    return [*strangers.values()] + [
         fault
         for loc, fault in first.items()
-        if not (fault.kind == "required" and loc in meant)
+        if loc[:-1] not in strangers
+        and not (fault.kind == "required" and loc in meant)
         and not (fault.kind == "oneOf" and loc in compared)
         and not (fault.kind == "misplaced" and any(other[: len(loc) - 1] == loc[:-1] for other in told))
     ]
+
+
+def _strangers(faults: dict[Location, _Fault]) -> dict[Location, _Fault]:
+    """Return one fault for each group of keys that is something else: most often the key above it is gone."""
+    unknown: dict[Location, list[str]] = {}
+    for loc, fault in faults.items():
+        if fault.kind == "unknown":
+            unknown.setdefault(loc[:-1], []).append(f"`{one_line(str(loc[-1]))}`")
+    needy = {loc[:-1] for loc, fault in faults.items() if fault.kind == "required"}
+    write = "write the key that they belong under, or correct the indentation"
+    return {
+        loc: _Fault(loc, "strangers", f"{', '.join(names)} belong elsewhere", write)
+        for loc, names in unknown.items()
+        if len(names) > 1 and loc in needy and loc
+    }
 
 
 # The schema -----------------------------------------------------------------------------------------------------------

@@ -117,4 +117,4 @@ def _incomparable(rule: QueryRule, kind: str) -> tuple[str, str] | None:
 def reason(error: duckdb.Error) -> str:
     """Return what DuckDB says is wrong, on one line."""
     first = str(error).partition("\n")[0]
-    return one_line(first.partition("Error: ")[2] or first)
+    return one_line((first.partition("Error: ")[2] or first).replace(OBJECT, "{object}"))
