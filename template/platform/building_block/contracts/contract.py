@@ -267,12 +267,12 @@ def _service_levels(source: ContractFile, columns: list[Column]) -> tuple[Retent
 
 def _counted_from(source: ContractFile, element: str, columns: list[Column], loc: Location) -> Column:
     """Return the column by whose values a row grows old; ``element`` may name its table before it."""
-    table, _, name = element.rpartition(".")
+    name = element.rpartition(".")[2]
     dates = {one.name: one for one in columns if one.type == "DATE" or one.type.startswith("TIMESTAMP")}
     column = next((one for one in columns if one.name == name), None)
-    if column and column.name in dates and table in ("", source.content.schema_[0].name):
+    if column and column.name in dates:
         return column
-    if column is None or column.name in dates:
+    if column is None:
         what = f"retention counts from the column {shown(element)}, which is not there"
         if not element:
             what = "retention does not say from which column it counts"
