@@ -1,23 +1,8 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """What stands behind each code of a message: for `poe explain`, and for the page of the docs made from it."""
 
-from dataclasses import dataclass
-
-from building_block.messages import Code, Problem, ProblemError, nearest
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """All that a person needs who has never met a message of this code. Texts are plain, with `code` in backticks."""
-
-    what: str
-    """One sentence."""
-    example: str
-    """A message as it is printed."""
-    why: str
-    """Why the platform stops here instead of going on."""
-    fix: str
-
+from building_block.contracts.explanations import CONTRACTS
+from building_block.messages import Code, Explanation, Problem, ProblemError, nearest
 
 EXPLANATIONS = {
     Code.INGEST_YAML: Explanation(
@@ -512,7 +497,7 @@ EXPLANATIONS = {
             "`platform/dbt-bouncer.yml`."
         ),
     ),
-}
+} | CONTRACTS
 
 
 def explanation(text: str) -> tuple[Code, Explanation]:

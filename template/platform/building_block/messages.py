@@ -97,6 +97,19 @@ class Problem:
         return f"{self.code} {place}: {self.what}; {self.write}"
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """All that a person needs who has never met a message of this code. Texts are plain, with `code` in backticks."""
+
+    what: str
+    """One sentence."""
+    example: str
+    """A message as it is printed."""
+    why: str
+    """Why the platform stops here instead of going on."""
+    fix: str
+
+
 class ProblemError(Exception):
     """Raised for a user's mistake; commands print its problems and never a traceback."""
 

@@ -18,12 +18,11 @@ from open_data_contract_standard.model import CustomProperty, SchemaObject, Sche
 from building_block.contracts.column_type import column_type
 from building_block.contracts.span import Span, span
 from building_block.contracts.standard import ContractFile
-from building_block.ingest.column import Classification
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
+from building_block.project import Classification
 from building_block.yaml_nodes import Location
 
 CLASSES: tuple[str, ...] = get_args(Classification)
-"""From the least to the most confidential."""
 PII = "pii"
 SUFFIX = ".odcs.yaml"
 

@@ -53,7 +53,7 @@ def no_match(contract: Contract, column: Column, pattern: Any, loc: Location) ->
         what = f"a pattern is for text, and {column.name} is {column.type}"
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, loc, what, "write another rule"))
     try:
-        binder().execute("SELECT regexp_matches('', ?)", [pattern])
+        binder().execute(f"SELECT regexp_matches('', {quoted_text(pattern)})")
     except duckdb.Error as error:
         what = f"the pattern does not compile: {reason(error)}"
         write = "write a regular expression of RE2, which has no look-around and no back-references"
