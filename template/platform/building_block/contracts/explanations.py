@@ -7,8 +7,8 @@ CONTRACTS = {
     Code.CONTRACT_YAML: Explanation(
         what="A contract is not YAML, or YAML that could be read in two ways.",
         example=(
-            "BB601 contracts/orders.odcs.yaml:33: not YAML: did not find expected ',' or ']'; correct the indentation, "
-            "quotes or brackets"
+            "BB601 contracts/orders.odcs.yaml:33: not YAML: did not find expected ',' or ']'; correct the "
+            "indentation, quotes or brackets"
         ),
         why=(
             "Others rely on what a contract says, so it must say the same to every reader: no tabs, no aliases, one "
@@ -34,28 +34,28 @@ CONTRACTS = {
     Code.CONTRACT_VALUE: Explanation(
         what="A length of time in a contract cannot be read, or is promised twice.",
         example=(
-            "BB603 contracts/orders.odcs.yaml:69 slaProperties[0].unit: `m` is no unit of time; write `unit: d`, or one "
-            "of h, w, month, y"
+            "BB603 contracts/orders.odcs.yaml:69 slaProperties[0].unit: `m` is no unit of time; write `unit: d`, or "
+            "one of h, w, month, y"
         ),
         why=(
-            "By retention rows are deleted and by frequency people are called: nothing of that is guessed. To some `m` "
-            "is a month and to others a minute."
+            "By retention rows are deleted and by frequency people are called: nothing of that is guessed. To some "
+            "`m` is a month and to others a minute."
         ),
         fix="Write a whole number as `value`, and one of h, d, w, month, y as `unit`.",
     ),
     Code.CONTRACT_TYPE: Explanation(
         what="A column of a contract has no type that the warehouse has, or two that do not go together.",
         example=(
-            "BB604 contracts/orders.odcs.yaml:59 schema[0].properties[7].physicalType: unknown type `money`; write a type "
-            "of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
+            "BB604 contracts/orders.odcs.yaml:59 schema[0].properties[7].physicalType: unknown type `money`; write a "
+            "type of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
         ),
         why=(
-            "The types are enforced when dbt builds the model, and readers declare their own tables by them. A number "
-            "may be exact or not, so `logicalType: number` alone decides nothing."
+            "The types are enforced when dbt builds the model, and readers declare their own tables by them. A "
+            "number may be exact or not, so `logicalType: number` alone decides nothing."
         ),
         fix=(
-            "Write `logicalType`, and `physicalType` beside it where the message asks for one. DuckDB's names of types "
-            "are meant, in any case of letters."
+            "Write `logicalType`, and `physicalType` beside it where the message asks for one. DuckDB's names of "
+            "types are meant, in any case of letters."
         ),
     ),
     Code.CONTRACT_VERSION: Explanation(
@@ -65,8 +65,8 @@ CONTRACTS = {
             "`version: 1.0.0`"
         ),
         why=(
-            "The first number names the folder that readers read, and what changed in a contract decides which of the "
-            "three has to rise."
+            "The first number names the folder that readers read, and what changed in a contract decides which of "
+            "the three has to rise."
         ),
         fix=(
             "Write `version: 1.0.0`. Raise the first number when a reader could break, the second when something is "
@@ -76,16 +76,16 @@ CONTRACTS = {
     Code.CONTRACT_RULE: Explanation(
         what="A rule of a contract cannot be asked of the data: it names what is not there, or is not one question.",
         example=(
-            "BB606 contracts/orders.odcs.yaml:66 schema[0].quality[0].query: the query names the column `amuont`, which "
-            "is not there; write amount"
+            "BB606 contracts/orders.odcs.yaml:66 schema[0].quality[0].query: the query names the column `amuont`, "
+            "which is not there; write amount"
         ),
         why=(
-            "A rule that cannot be asked would be found out at night, when data is published, or never. So each is asked "
-            "of an empty table when the contract is read, by a DuckDB that reaches no file and no network."
+            "A rule that cannot be asked would be found out at night, when data is published, or never. So each is "
+            "asked of an empty table when the contract is read, by a DuckDB that reaches no file and no network."
         ),
         fix=(
-            "Do what the message says. A query is one SELECT that returns one value and reads `{object}`, which is the "
-            "contract's own table, and nothing else. Try it on the port's table: `FROM published.<port>`."
+            "Do what the message says. A query is one SELECT that returns one value and reads `{object}`, which is "
+            "the contract's own table, and nothing else. Try it on the port's table: `FROM published.<port>`."
         ),
     ),
     Code.CONTRACT_PORT: Explanation(
@@ -95,24 +95,25 @@ CONTRACTS = {
             "contracts/late_orders.odcs.yaml"
         ),
         why=(
-            "What is published without a contract is used all the same, and then cannot be changed any more; a contract "
-            "without a model promises what nobody gives."
+            "What is published without a contract is used all the same, and then cannot be changed any more; a "
+            "contract without a model promises what nobody gives."
         ),
         fix=(
-            "A port has one name: that of its model in `dbt/models/published/`, of its file `contracts/<port>.odcs.yaml` "
-            "and of the table in it. Write the file that is missing, or give the three one name."
+            "A port has one name: that of its model in `dbt/models/published/`, of its file "
+            "`contracts/<port>.odcs.yaml` and of the table in it. Write the file that is missing, or give the three "
+            "one name."
         ),
     ),
     Code.CONTRACT_COLUMN: Explanation(
         what="The columns of a published model are not those of its contract.",
         example=(
-            "BB608 dbt/models/published/orders.sql units: the column is INTEGER and contracts/orders.odcs.yaml promises "
-            "BIGINT; write `cast(units as bigint) as units`"
+            "BB608 dbt/models/published/orders.sql units: the column is INTEGER and contracts/orders.odcs.yaml "
+            "promises BIGINT; write `cast(units as bigint) as units`"
         ),
         why="Readers were promised names and types. What was published before stays valid until the model keeps them.",
         fix=(
-            "Correct the model when it is wrong, or the contract when the change is meant; a column that goes or changes "
-            "its type needs a new major version."
+            "Correct the model when it is wrong, or the contract when the change is meant; a column that goes or "
+            "changes its type needs a new major version."
         ),
     ),
     Code.CONTRACT_BROKEN: Explanation(
@@ -127,9 +128,9 @@ CONTRACTS = {
             "depends on the port does not run."
         ),
         fix=(
-            "Look at the rows that break it: the candidate is the view `candidate.<port>` of the warehouse. Correct the "
-            "model or its source. A rule that proves too strict is a change of the contract; `severity: warning` lets "
-            "data pass and tells all the same."
+            "Look at the rows that break it: the candidate is the view `candidate.<port>` of the warehouse. Correct "
+            "the model or its source. A rule that proves too strict is a change of the contract; `severity: warning` "
+            "lets data pass and tells all the same."
         ),
     ),
     Code.MASKING_KEY: Explanation(
@@ -139,11 +140,13 @@ CONTRACTS = {
             "secret BUILDING_BLOCK_MASKING_KEY where the target runs: `openssl rand -hex 32`, once for all time"
         ),
         why=(
-            "A hash without a key is undone by hashing all e-mail addresses there are. A laptop makes itself a key that "
-            "git ignores; everywhere else the key is a secret that must not change, or yesterday's hashes fit no longer."
+            "A hash without a key is undone by hashing all e-mail addresses there are. A laptop makes itself a key "
+            "that git ignores; everywhere else the key is a secret that must not change, or yesterday's hashes fit "
+            "no longer."
         ),
         fix=(
-            "Let who runs the target set the secret of the message's name. Never write a key into a file of the project."
+            "Let who runs the target set the secret of the message's name. Never write a key into a file of the "
+            "project."
         ),
     ),
     Code.CONTRACT_OWNER: Explanation(
@@ -151,8 +154,8 @@ CONTRACTS = {
         example="BB611 contracts/orders.odcs.yaml:1 team: nobody owns the port; write `team: {name: <team>}`",
         why="Who meets wrong data has to know whom to ask, and a change of the owner has to be agreed upon.",
         fix=(
-            "Write `team: {name: <team>}` with the team's handle. A member with `role: owner` and an e-mail address as "
-            "`username` is named as the owner as well."
+            "Write `team: {name: <team>}` with the team's handle. A member with `role: owner` and an e-mail address "
+            "as `username` is named as the owner as well."
         ),
     ),
     Code.CONTRACT_CLASSIFICATION: Explanation(
@@ -162,29 +165,32 @@ CONTRACTS = {
             "house; write `classification:` with one of public, internal, confidential, restricted"
         ),
         why="Who may read a port follows from its highest class, and an unknown class is not higher than any other.",
-        fix="Write one of the four. When in doubt write the higher one: to lower a class later is a decision of its own.",
+        fix=(
+            "Write one of the four. When in doubt write the higher one: to lower a class later is a decision of its "
+            "own."
+        ),
     ),
     Code.CONTRACT_RETENTION: Explanation(
         what="A contract does not say how long a row is kept.",
         example=(
-            "BB613 contracts/orders.odcs.yaml:68 slaProperties: the contract does not say how long a row is kept; write "
-            "`slaProperties: [{property: retention, value: 10, unit: y, element: order_date}]`"
+            "BB613 contracts/orders.odcs.yaml:68 slaProperties: the contract does not say how long a row is kept; "
+            "write `slaProperties: [{property: retention, value: 10, unit: y, element: order_date}]`"
         ),
         why="Data that may be kept for ever is kept for ever. The scheduled deletion goes by this line alone.",
         fix=(
-            "Write the line of the message with the time that your retention policy gives, and as `element` the date or "
-            "timestamp that a row's age counts from."
+            "Write the line of the message with the time that your retention policy gives, and as `element` the date "
+            "or timestamp that a row's age counts from."
         ),
     ),
     Code.CONTRACT_PII: Explanation(
         what="A column of personal data is not marked as such, or has too low a class.",
         example=(
-            "BB614 contracts/orders.odcs.yaml:31 schema[0].properties[2].classification: `customer_id` is personal data "
-            "and only internal; write `classification: confidential`, or a higher class"
+            "BB614 contracts/orders.odcs.yaml:31 schema[0].properties[2].classification: `customer_id` is personal "
+            "data and only internal; write `classification: confidential`, or a higher class"
         ),
         why=(
-            "Masking and access follow from the tag `pii` at the column. Masked data is personal data still: who holds "
-            "the key can tell whose it is."
+            "Masking and access follow from the tag `pii` at the column. Masked data is personal data still: who "
+            "holds the key can tell whose it is."
         ),
         fix=(
             "Write `tags: [pii]` in small letters at the column itself, and `classification: confidential` or "
@@ -194,21 +200,21 @@ CONTRACTS = {
     Code.CONTRACT_MASKING: Explanation(
         what="A contract does not say how a column of personal data is masked, or says what cannot be done.",
         example=(
-            "BB615 contracts/orders.odcs.yaml:34 schema[0].properties[2].customProperties[0]: `md5` is no masking; write "
-            "one of hash, nullify, truncate, none"
+            "BB615 contracts/orders.odcs.yaml:34 schema[0].properties[2].customProperties[0]: `md5` is no masking; "
+            "write one of hash, nullify, truncate, none"
         ),
         why="Whether a person can be told from what is published is decided once, in writing, and not by a default.",
         fix=(
-            "Write `customProperties: [{property: masking, value: hash}]`. `hash` keeps equal values equal, `nullify` "
-            "empties the column, `truncate` keeps the first `maskingLength` characters or of a date the year. `none` "
-            "publishes the column as it is and takes the reason as its `description`."
+            "Write `customProperties: [{property: masking, value: hash}]`. `hash` keeps equal values equal, "
+            "`nullify` empties the column, `truncate` keeps the first `maskingLength` characters or of a date the "
+            "year. `none` publishes the column as it is and takes the reason as its `description`."
         ),
     ),
     Code.CONTRACT_DESCRIPTION: Explanation(
         what="The table of a contract, or one of its columns, is not described.",
         example=(
-            "BB616 contracts/orders.odcs.yaml:37 schema[0].properties[3]: the column `country` has no description; write "
-            "`description: …`"
+            "BB616 contracts/orders.odcs.yaml:37 schema[0].properties[3]: the column `country` has no description; "
+            "write `description: …`"
         ),
         why="Readers have the description and nothing else; they cannot look into the model.",
         fix="Say in a sentence what a value means, with its unit; of the table, what one row is.",
@@ -216,13 +222,13 @@ CONTRACTS = {
     Code.CONTRACT_KEY: Explanation(
         what="A contract names no key by which rows are told apart, or no rule holds for it.",
         example=(
-            "BB617 contracts/orders.odcs.yaml:11 schema[0]: the table has no key; write `primaryKey: true` at the column "
-            "that tells its rows apart"
+            "BB617 contracts/orders.odcs.yaml:11 schema[0]: the table has no key; write `primaryKey: true` at the "
+            "column that tells its rows apart"
         ),
         why="A reader joins by the key. If it repeats or is empty, every figure that comes of the join is wrong.",
         fix=(
-            "Write `primaryKey: true` and `required: true` at the column, or at several with `primaryKeyPosition`. That "
-            "none repeats is then checked at each publication."
+            "Write `primaryKey: true` and `required: true` at the column, or at several with `primaryKeyPosition`. "
+            "That none repeats is then checked at each publication."
         ),
     ),
 }
