@@ -138,6 +138,11 @@ def edited_derived_file(project: StampedProject) -> None:
     ProblemError.raise_any(generate.stale(Project(project.root)))
 
 
+def page_of_a_person(project: StampedProject) -> None:
+    project.write("docs/contracts/orders.md", "# Orders, in our own words\n")
+    generate.derived(Project(project.root))
+
+
 def setting(text: str) -> Callable[[StampedProject], None]:
     def provoke(project: StampedProject) -> None:
         project.write("settings/dbt_project.yml", text)
@@ -219,6 +224,7 @@ IN_THIS_PROCESS = {
     Code.WAREHOUSE_BROKEN: overwritten_warehouse,
     Code.OWNERSHIP_DRIFT: edited_platform_file,
     Code.DERIVED_STALE: edited_derived_file,
+    Code.DERIVED_TAKEN: page_of_a_person,
     Code.SETTING_LOCKED: setting("models: {sales: {marts: {+schema: gold}}}\n"),
     Code.SETTING_SYNTAX: setting("vars:\n  first_day: {2010-12-01\n"),
     Code.DOMAIN_NAME: other_domain_name,

@@ -320,6 +320,15 @@ EXPLANATIONS = {
         why="Half of a file is not joined with the platform's: the derived file stays as it was.",
         fix="Correct the line, or the one before it. In a TOML file every key stands below a [table].",
     ),
+    Code.DERIVED_TAKEN: Explanation(
+        what="A file of yours stands where a page of a contract is to be written.",
+        example=(
+            "BB405 docs/contracts/orders.md:1: stands where the page of a contract belongs; move it out of "
+            "docs/contracts/"
+        ),
+        why="What is derived is written anew at each change, and what a person wrote is never written over.",
+        fix="Move the file to another folder, or rename it, and write `poe generate`.",
+    ),
     Code.PROJECT_NOT_FOUND: Explanation(
         what="The platform's package runs from somewhere else than a project's folder `platform/`.",
         example=(

@@ -213,7 +213,7 @@ CONTRACTS = {
     Code.CONTRACT_DESCRIPTION: Explanation(
         what="The table of a contract, or one of its columns, is not described.",
         example=(
-            "BB616 contracts/orders.odcs.yaml:37 schema[0].properties[3]: the column `country` has no description; "
+            "BB616 contracts/orders.odcs.yaml:35 schema[0].properties[3]: the column `country` has no description; "
             "write `description: …`"
         ),
         why="Readers have the description and nothing else; they cannot look into the model.",

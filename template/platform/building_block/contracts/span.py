@@ -10,7 +10,7 @@ from building_block.contracts.standard import ContractFile
 from building_block.messages import Code, ProblemError, shown
 from building_block.yaml_nodes import Location
 
-_UNITS = {
+UNITS = {
     "hours": ("h", "hr", "hour", "hours"),
     "days": ("d", "day", "days"),
     "weeks": ("w", "wk", "week", "weeks"),
@@ -50,7 +50,7 @@ def span(source: ContractFile, level: ServiceLevelAgreementProperty, loc: Locati
         what = f"{shown(level.value)} is no length of time"
         write = "write a whole number above 0, and the unit under `unit`"
         raise ProblemError(source.problem(Code.CONTRACT_VALUE, (*loc, "value"), what, write))
-    unit = next((name for name, written in _UNITS.items() if level.unit in written), None)
+    unit = next((name for name, written in UNITS.items() if level.unit in written), None)
     if unit is None:
         what = f"{shown(level.unit)} is no unit of time" if level.unit else "the unit of time is missing"
         write = "write `unit: d`, or one of h, w, month, y"
