@@ -32,29 +32,29 @@ def files(project: StampedProject) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("path", "old", "new", "beginning"),
     [
-        (ORDERS, "tags: [pii]", "tags: [pii", f"BB601 {ORDERS}:33: not YAML"),
-        (ORDERS, "- name: orders\n", "- name: order_lines\n", f"BB607 {ORDERS}:11 schema[0].name: the table is called"),
+        (ORDERS, "tags: [pii]", "tags: [pii", f"BB601 {ORDERS}:34: not YAML"),
+        (ORDERS, "- name: orders\n", "- name: order_lines\n", f"BB607 {ORDERS}:12 schema[0].name: the table is called"),
         ("dbt/models/published/late.sql", None, "select 1\n", "BB607 dbt/models/published/late.sql:1: the model is"),
         (
             "contracts/late.odcs.yaml",
             None,
             "orders",
-            "BB607 contracts/late.odcs.yaml:11 schema[0].name: `orders` is under",
+            "BB607 contracts/late.odcs.yaml:12 schema[0].name: `orders` is under",
         ),
-        (ORDERS, "decimal(18,4)", "money", f"BB604 {ORDERS}:59 schema[0].properties[7].physicalType: unknown type"),
+        (ORDERS, "decimal(18,4)", "money", f"BB604 {ORDERS}:60 schema[0].properties[7].physicalType: unknown type"),
         (
             ORDERS,
             "amount > 0",
             "amuont > 0",
-            f"BB606 {ORDERS}:66 schema[0].quality[0].query: the query names the column",
+            f"BB606 {ORDERS}:67 schema[0].quality[0].query: the query names the column",
         ),
         (
             ORDERS,
             "^[A-Z]?[0-9]{6}$",
             "^[A-Z?$",
-            f"BB606 {ORDERS}:20 schema[0].properties[0].logicalTypeOptions.pattern:",
+            f"BB606 {ORDERS}:21 schema[0].properties[0].logicalTypeOptions.pattern:",
         ),
-        (ORDERS, "version: 1.0.0", "version: one", f"BB605 {ORDERS}:4 version: `one` is not a semantic version"),
+        (ORDERS, "version: 1.0.0", "version: one", f"BB605 {ORDERS}:5 version: `one` is not a semantic version"),
     ],
 )
 def test_bad_input_is_told_once_and_nothing_is_generated(project, path, old, new, beginning):
@@ -80,7 +80,7 @@ def test_no_command_writes_a_file_or_shows_a_traceback_after_a_wrong_contract(pr
     result = project.poe(*command.split())
     assert result.returncode == 1, result.stdout
     assert result.stderr.splitlines() == [
-        f"BB612 {ORDERS}:31 schema[0].properties[2].classification: `secret` is no class of the house; "
+        f"BB612 {ORDERS}:32 schema[0].properties[2].classification: `secret` is no class of the house; "
         "write `classification:` with one of public, internal, confidential, restricted"
     ]
     assert files(project) == before

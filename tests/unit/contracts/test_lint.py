@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from _pytest.mark import ParameterSet
 from building_block.contracts.rules import rules
@@ -95,6 +96,15 @@ def test_items_whose_key_above_is_gone_are_told_one_by_one_and_not_key_by_key():
             (78, 2, "`property`, `value`, `unit`"),
         )
     ]
+
+
+def test_an_empty_field_is_valid_whether_or_not_the_values_list_it():
+    listed = GOOD.replace("{value: web}]", "{value: web}, {value: null}]").replace("[shop, web]", "[shop, null]")
+    for text, wrong in ((GOOD, 1), (listed, 2)):
+        found = [rule for rule in load(text).rules if rule.name in ("channel_enum", "channel_invalid_values")]
+        rows = "(VALUES ('shop'), (NULL), ('mail'), ('web')) AS rows(channel)"
+        counts = [duckdb.sql(f"SELECT count(*) FROM {rows} WHERE {rule.breaks}").fetchone()[0] for rule in found]
+        assert counts == [1, wrong]
 
 
 def port(name: str) -> str:

@@ -18,7 +18,7 @@ _PHYSICAL = {
     "date": ("DATE",),
     "timestamp": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
     "time": ("TIME",),
-    "object": ("STRUCT",),
+    "object": ("STRUCT", "JSON"),
     "map": ("MAP",),
 }
 """DuckDB's types, without their digits, that can hold each logical type; the first is the one meant without more."""

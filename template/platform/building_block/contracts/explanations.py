@@ -7,7 +7,7 @@ CONTRACTS = {
     Code.CONTRACT_YAML: Explanation(
         what="A contract is not YAML, or YAML that could be read in two ways.",
         example=(
-            "BB601 contracts/orders.odcs.yaml:33: not YAML: did not find expected ',' or ']'; correct the "
+            "BB601 contracts/orders.odcs.yaml:34: not YAML: did not find expected ',' or ']'; correct the "
             "indentation, quotes or brackets"
         ),
         why=(
@@ -21,7 +21,7 @@ CONTRACTS = {
     ),
     Code.CONTRACT_SCHEMA: Explanation(
         what="A contract does not keep the Open Data Contract Standard, or is not about one table with columns.",
-        example="BB602 contracts/orders.odcs.yaml:5 statsu: unknown key `statsu`; write `status`",
+        example="BB602 contracts/orders.odcs.yaml:6 statsu: unknown key `statsu`; write `status`",
         why=(
             "A key that nobody knows promises nothing, and who wrote it believes that it does. One contract is about "
             "one port, so that each port has a version of its own."
@@ -34,7 +34,7 @@ CONTRACTS = {
     Code.CONTRACT_VALUE: Explanation(
         what="A length of time in a contract cannot be read, or is promised twice.",
         example=(
-            "BB603 contracts/orders.odcs.yaml:69 slaProperties[0].unit: `m` is no unit of time; write `unit: d`, or "
+            "BB603 contracts/orders.odcs.yaml:70 slaProperties[0].unit: `m` is no unit of time; write `unit: d`, or "
             "one of h, w, month, y"
         ),
         why=(
@@ -46,7 +46,7 @@ CONTRACTS = {
     Code.CONTRACT_TYPE: Explanation(
         what="A column of a contract has no type that the warehouse has, or two that do not go together.",
         example=(
-            "BB604 contracts/orders.odcs.yaml:59 schema[0].properties[7].physicalType: unknown type `money`; write a "
+            "BB604 contracts/orders.odcs.yaml:60 schema[0].properties[7].physicalType: unknown type `money`; write a "
             "type of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
         ),
         why=(
@@ -61,7 +61,7 @@ CONTRACTS = {
     Code.CONTRACT_VERSION: Explanation(
         what="The version of a contract is not three numbers.",
         example=(
-            "BB605 contracts/orders.odcs.yaml:4 version: `1.0` is not a semantic version; write three numbers: "
+            "BB605 contracts/orders.odcs.yaml:5 version: `1.0` is not a semantic version; write three numbers: "
             "`version: 1.0.0`"
         ),
         why=(
@@ -76,7 +76,7 @@ CONTRACTS = {
     Code.CONTRACT_RULE: Explanation(
         what="A rule of a contract cannot be asked of the data: it names what is not there, or is not one question.",
         example=(
-            "BB606 contracts/orders.odcs.yaml:66 schema[0].quality[0].query: the query names the column `amuont`, "
+            "BB606 contracts/orders.odcs.yaml:67 schema[0].quality[0].query: the query names the column `amuont`, "
             "which is not there; write amount"
         ),
         why=(
@@ -119,7 +119,7 @@ CONTRACTS = {
     Code.CONTRACT_BROKEN: Explanation(
         what="The data that was to be published breaks a rule of its contract.",
         example=(
-            "BB609 contracts/orders.odcs.yaml:63 schema[0].quality[0]: rule cancellations_are_not_positive: What was "
+            "BB609 contracts/orders.odcs.yaml:64 schema[0].quality[0]: rule cancellations_are_not_positive: What was "
             "cancelled was paid back. 12 measured; allowed: exactly 0; put right what the model reads, or the model; "
             "what was published before stays valid"
         ),
@@ -151,7 +151,7 @@ CONTRACTS = {
     ),
     Code.CONTRACT_OWNER: Explanation(
         what="A contract does not say which team owns the port.",
-        example="BB611 contracts/orders.odcs.yaml:1 team: nobody owns the port; write `team: {name: <team>}`",
+        example="BB611 contracts/orders.odcs.yaml:2 team: nobody owns the port; write `team: {name: <team>}`",
         why="Who meets wrong data has to know whom to ask, and a change of the owner has to be agreed upon.",
         fix=(
             "Write `team: {name: <team>}` with the team's handle. A member with `role: owner` and an e-mail address "
@@ -161,7 +161,7 @@ CONTRACTS = {
     Code.CONTRACT_CLASSIFICATION: Explanation(
         what="A column of a contract has none of the house's four classes.",
         example=(
-            "BB612 contracts/orders.odcs.yaml:31 schema[0].properties[2].classification: `secret` is no class of the "
+            "BB612 contracts/orders.odcs.yaml:32 schema[0].properties[2].classification: `secret` is no class of the "
             "house; write `classification:` with one of public, internal, confidential, restricted"
         ),
         why="Who may read a port follows from its highest class, and an unknown class is not higher than any other.",
@@ -173,7 +173,7 @@ CONTRACTS = {
     Code.CONTRACT_RETENTION: Explanation(
         what="A contract does not say how long a row is kept.",
         example=(
-            "BB613 contracts/orders.odcs.yaml:68 slaProperties: the contract does not say how long a row is kept; "
+            "BB613 contracts/orders.odcs.yaml:69 slaProperties: the contract does not say how long a row is kept; "
             "write `slaProperties: [{property: retention, value: 10, unit: y, element: order_date}]`"
         ),
         why="Data that may be kept for ever is kept for ever. The scheduled deletion goes by this line alone.",
@@ -185,7 +185,7 @@ CONTRACTS = {
     Code.CONTRACT_PII: Explanation(
         what="A column of personal data is not marked as such, or has too low a class.",
         example=(
-            "BB614 contracts/orders.odcs.yaml:31 schema[0].properties[2].classification: `customer_id` is personal "
+            "BB614 contracts/orders.odcs.yaml:32 schema[0].properties[2].classification: `customer_id` is personal "
             "data and only internal; write `classification: confidential`, or a higher class"
         ),
         why=(
@@ -200,7 +200,7 @@ CONTRACTS = {
     Code.CONTRACT_MASKING: Explanation(
         what="A contract does not say how a column of personal data is masked, or says what cannot be done.",
         example=(
-            "BB615 contracts/orders.odcs.yaml:34 schema[0].properties[2].customProperties[0]: `md5` is no masking; "
+            "BB615 contracts/orders.odcs.yaml:35 schema[0].properties[2].customProperties[0]: `md5` is no masking; "
             "write one of hash, nullify, truncate, none"
         ),
         why="Whether a person can be told from what is published is decided once, in writing, and not by a default.",
@@ -213,7 +213,7 @@ CONTRACTS = {
     Code.CONTRACT_DESCRIPTION: Explanation(
         what="The table of a contract, or one of its columns, is not described.",
         example=(
-            "BB616 contracts/orders.odcs.yaml:35 schema[0].properties[3]: the column `country` has no description; "
+            "BB616 contracts/orders.odcs.yaml:36 schema[0].properties[3]: the column `country` has no description; "
             "write `description: …`"
         ),
         why="Readers have the description and nothing else; they cannot look into the model.",
@@ -222,7 +222,7 @@ CONTRACTS = {
     Code.CONTRACT_KEY: Explanation(
         what="A contract names no key by which rows are told apart, or no rule holds for it.",
         example=(
-            "BB617 contracts/orders.odcs.yaml:11 schema[0]: the table has no key; write `primaryKey: true` at the "
+            "BB617 contracts/orders.odcs.yaml:12 schema[0]: the table has no key; write `primaryKey: true` at the "
             "column that tells its rows apart"
         ),
         why="A reader joins by the key. If it repeats or is empty, every figure that comes of the join is wrong.",

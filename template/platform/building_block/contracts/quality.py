@@ -166,7 +166,11 @@ class _Section:
             raise self.fault("arguments", "nothing says which values are valid", write)
         tests = []
         if "validValues" in self.arguments:
-            literals = self.literals("validValues", self.listed("validValues", write))
+            # An empty field is valid, listed or not; `required` is what forbids it.
+            values = [value for value in self.listed("validValues", write) if value is not None]
+            if not values:
+                raise self.fault("arguments", "`validValues` lists no value", write, "validValues")
+            literals = self.literals("validValues", values)
             tests.append(f"{self.column.sql} NOT IN ({', '.join(literals)})")
         if "pattern" in self.arguments:
             at = (*self.loc, "arguments", "pattern")

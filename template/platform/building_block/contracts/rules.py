@@ -152,8 +152,12 @@ def _option(contract: Contract, column: Column, option: str, value: Any) -> Rule
 
 def _enum(contract: Contract, column: Column) -> RowRule:
     at = (*column.loc, "enum")
-    values = [one.value for one in column.standard.enum]
-    listed = [literal(contract, column, value, (*at, index, "value")) for index, value in enumerate(values)]
-    said = ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
+    # An empty field is none of the values and breaks no such rule, listed or not; `required` is what forbids it.
+    values = {index: one.value for index, one in enumerate(column.standard.enum) if one.value is not None}
+    if not values:
+        problem = contract.source.problem(Code.CONTRACT_RULE, at, "`enum` lists no value", "write `enum: [{value: …}]`")
+        raise ProblemError(problem)
+    listed = [literal(contract, column, value, (*at, index, "value")) for index, value in values.items()]
+    said = ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values.values())
     breaks = f"{column.sql} NOT IN ({', '.join(listed)})"
     return _row(column, "enum", f"{column.name} is one of {said}.", at, breaks)

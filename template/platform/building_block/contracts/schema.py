@@ -35,7 +35,6 @@ _OPTIONS = {
     "maxItems": "at most so many items",
     "uniqueItems": "no item twice",
 }
-_COMPARED = dict.fromkeys(("mustBe", "mustNotBe"), ["number", "string", "boolean"])
 
 
 def contract_schema() -> dict[str, Any]:
@@ -113,7 +112,7 @@ def _quality() -> dict[str, Any]:
     }
     for name, (text, _) in OPERATORS.items():
         said = text.replace("{0[0]}", "the first").replace("{0[1]}", "the second number").replace("{0}", "this")
-        kind = "array" if name.endswith("Between") else _COMPARED.get(name, "number")
+        kind = "array" if name.endswith("Between") else _compared(name)
         example = [1, 10] if kind == "array" else 0
         keys[name] = _key(f"what is measured must be {said}", example, type=kind)
     return _group(keys)
@@ -141,6 +140,11 @@ def _custom() -> dict[str, Any]:
         },
         "property", "value",
     )  # fmt: skip
+
+
+def _compared(operator: str) -> Any:
+    # A query may return text or true and false as well.
+    return ["number", "string", "boolean"] if operator in ("mustBe", "mustNotBe") else "number"
 
 
 def _kinds(option: str) -> Any:

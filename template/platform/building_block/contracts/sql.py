@@ -21,10 +21,6 @@ _OTHER_TABLE = re.compile(r"Table with name (\S+) does not exist|file system ope
 
 def literal(contract: Contract, column: Column, value: Any, loc: Location) -> str:
     """Return a value of the contract as SQL of the column's type; raise ProblemError when it is none of that."""
-    if value is None:
-        what = "an empty value is listed among the values"
-        write = "take it out: an empty field breaks no such rule, and `required: true` forbids it"
-        raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, loc, what, write))
     if _NUMBER.fullmatch(column.type):
         fits, write = isinstance(value, int | float) and not isinstance(value, bool), "write a number"
         text = repr(value)
