@@ -1,6 +1,6 @@
 """The examples of the standard's own repository: each is read, or told why it is no contract of the house.
 
-They are read beside this repository and never committed; ODCS_EXAMPLES names another folder.
+They are read beside this repository and never committed: ODCS_EXAMPLES names the folder, docs/examples of a clone.
 """
 
 import copy
@@ -11,18 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ROOT
 from tests.unit.contracts.test_malformed import told
 
-FOLDER = Path(os.environ.get("ODCS_EXAMPLES", ROOT.parent / "shared" / "data" / "odcs-examples"))
-
-
-@pytest.fixture
-def real_data() -> Path:
-    """The folder of examples; without it the run fails, and CI, which has no such folder, leaves the test out."""
-    if not FOLDER.is_dir():
-        pytest.fail(f"{FOLDER} is missing: put docs/examples of the standard's repository there, or set ODCS_EXAMPLES")
-    return FOLDER
+FOLDER = os.environ.get("ODCS_EXAMPLES")
 
 
 def each_table(text: str) -> Iterator[str]:
@@ -33,8 +24,9 @@ def each_table(text: str) -> Iterator[str]:
         yield yaml.safe_dump(one | {"schema": [table]}, sort_keys=False, allow_unicode=True)
 
 
-def test_every_example_of_the_standard_is_read_or_told_in_whole_messages(real_data: Path):
-    files = sorted(real_data.rglob("*.odcs.yaml"))
+@pytest.mark.skipif(FOLDER is None, reason="ODCS_EXAMPLES names no folder of examples")
+def test_every_example_of_the_standard_is_read_or_told_in_whole_messages():
+    files = sorted(Path(FOLDER).rglob("*.odcs.yaml"))
     assert len(files) >= 15
     for file in files:
         text = file.read_text(encoding="utf-8")
