@@ -14,6 +14,10 @@ import pyarrow as pa
 import pytest
 from building_block import check, generate, ownership
 from building_block.contracts.gate import gate
+from building_block.contracts.load import Agreed, ports
+from building_block.contracts.masking import masked
+from building_block.contracts.publish import broken
+from building_block.contracts.verify import misshapen, verify
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.load import load_specs
 from building_block.messages import Code, ProblemError
@@ -137,6 +141,11 @@ def edited_derived_file(project: StampedProject) -> None:
     ProblemError.raise_any(generate.stale(Project(project.root)))
 
 
+def page_of_a_person(project: StampedProject) -> None:
+    project.write("docs/contracts/orders.md", "# Orders, in our own words\n")
+    generate.derived(Project(project.root))
+
+
 def setting(text: str) -> Callable[[StampedProject], None]:
     def provoke(project: StampedProject) -> None:
         project.write("settings/dbt_project.yml", text)
@@ -163,6 +172,14 @@ def gated(change: Callable[[StampedProject], object], ref: str = "HEAD") -> Call
     return provoke
 
 
+def changed_contract(old: str, new: str) -> Callable[[StampedProject], None]:
+    def provoke(project: StampedProject) -> None:
+        project.replace(ORDERS, old, new)
+        ports(Project(project.root))
+
+    return provoke
+
+
 def without_country(project: StampedProject) -> None:
     text = (project.root / ORDERS).read_text(encoding="utf-8")
     project.write(ORDERS, re.sub(r"      - name: country\n(        .*\n)+", "", text))
@@ -182,6 +199,43 @@ def corrected(project: StampedProject) -> None:
     project.replace(ORDERS, "logicalType: date", "logicalType: dat")
     project.git("commit", "--quiet", "--all", "--message", "Slip")
     project.replace(ORDERS, "logicalType: dat\n", "logicalType: date\n")
+
+
+def model_without_contract(project: StampedProject) -> None:
+    project.write("dbt/models/published/late_orders.sql", "select 1 as one\n")
+    ports(Project(project.root))
+
+
+def orders(project: StampedProject, **others: str) -> tuple[Agreed, str]:
+    """Return the port and SQL of twelve rows that keep its contract, but for the columns that are given otherwise."""
+    port = ports(Project(project.root))["orders"]
+    values = {
+        "invoice_number": "'C' || (536365 + i)", "order_date": "'2010-12-02'", "is_cancellation": "true",
+        "order_lines": "1", "units": "-6", "amount": "-15.3", "country": "'France'",
+    } | others  # fmt: skip
+    columns = (f"CAST({values.get(one.name, 'NULL')} AS {one.type}) AS {one.sql}" for one in port.contract.columns)
+    return port, f"(SELECT {', '.join(columns)} FROM range(12) AS rows(i))"
+
+
+def model_of_another_type(project: StampedProject) -> None:
+    port, rows = orders(project)
+    model = f"(SELECT * REPLACE (CAST(units AS INTEGER) AS units) FROM {rows})"
+    with duckdb.connect() as connection:
+        ProblemError.raise_any(misshapen(connection, model, port.contract, "dbt/models/published/orders.sql"))
+
+
+def data_that_breaks_a_rule(project: StampedProject) -> None:
+    port, rows = orders(project, amount="15.3")
+    with duckdb.connect() as connection:
+        ProblemError.raise_any(broken(port, verify(connection, rows, port.rules)))
+
+
+def target_without_a_key(project: StampedProject) -> None:
+    port, _ = orders(project)
+    with pytest.MonkeyPatch.context() as patch, duckdb.connect() as connection:
+        patch.setenv("DBT_TARGET", "bigquery")
+        patch.delenv("BUILDING_BLOCK_MASKING_KEY", raising=False)
+        masked(connection, Project(project.root), port.contract)
 
 
 IN_THIS_PROCESS = {
@@ -207,6 +261,7 @@ IN_THIS_PROCESS = {
     Code.WAREHOUSE_BROKEN: overwritten_warehouse,
     Code.OWNERSHIP_DRIFT: edited_platform_file,
     Code.DERIVED_STALE: edited_derived_file,
+    Code.DERIVED_TAKEN: page_of_a_person,
     Code.SETTING_LOCKED: setting("models: {sales: {marts: {+schema: gold}}}\n"),
     Code.SETTING_SYNTAX: setting("vars:\n  first_day: {2010-12-01\n"),
     Code.DOMAIN_NAME: other_domain_name,
@@ -216,6 +271,23 @@ IN_THIS_PROCESS = {
     Code.CONTRACT_REMOVED: gated(without_orders),
     Code.CONTRACT_APPROVALS: gated(lambda project: project.write(APPROVALS, "approvals:\n" + UNREASONED)),
     Code.CONTRACT_UNREADABLE: gated(corrected),
+    Code.CONTRACT_YAML: changed_contract("tags: [pii]", "tags: [pii"),
+    Code.CONTRACT_SCHEMA: changed_contract("status: active", "statsu: active"),
+    Code.CONTRACT_VALUE: changed_contract("value: 30, unit: y", "value: 30, unit: m"),
+    Code.CONTRACT_TYPE: changed_contract("decimal(18,4)", "money"),
+    Code.CONTRACT_VERSION: changed_contract("version: 1.0.0", 'version: "1.0"'),
+    Code.CONTRACT_RULE: changed_contract("amount > 0", "amuont > 0"),
+    Code.CONTRACT_PORT: model_without_contract,
+    Code.CONTRACT_COLUMN: model_of_another_type,
+    Code.CONTRACT_BROKEN: data_that_breaks_a_rule,
+    Code.MASKING_KEY: target_without_a_key,
+    Code.CONTRACT_OWNER: changed_contract("team:\n  name: sales\n", ""),
+    Code.CONTRACT_CLASSIFICATION: changed_contract("classification: confidential", "classification: secret"),
+    Code.CONTRACT_RETENTION: changed_contract("property: retention, value: 30", "property: availability, value: 30"),
+    Code.CONTRACT_PII: changed_contract("classification: confidential", "classification: internal"),
+    Code.CONTRACT_MASKING: changed_contract("value: hash", "value: md5"),
+    Code.CONTRACT_DESCRIPTION: changed_contract("        description: Country of the customer.\n", ""),
+    Code.CONTRACT_KEY: changed_contract("        primaryKey: true\n", ""),
 }
 STOPS_LOADING = {
     Code.DBT_PARSE: ("dbt/models/marts/orders_late.sql", "select * from {{ ref('orders_cleand') }}\n"),

@@ -184,6 +184,11 @@ FAULTS = {
         },
     ),
     "the same typo, by the schema that editors use": Fault("ingest", ["ingest/stores.yaml", "'colums' was unexpected"]),
+    "a contract without a version": Fault(
+        "contracts",
+        ["BB602 contracts/consumes/rates.odcs.yaml:1 version: key `version` is missing"],
+        {"contracts/consumes/rates.odcs.yaml": "apiVersion: v3.2.0\nkind: DataContract\nid: rates\n"},
+    ),
     "an action that is not pinned": Fault(
         "workflows-safe",
         ["error[unpinned-uses]", ".github/workflows/ours.yml:9:"],

@@ -10,6 +10,12 @@ from typing import Any
 import jinja2
 import yaml
 from building_block.contracts.changes import Kind
+from building_block.contracts.contract import contract
+from building_block.contracts.quality import METRICS
+from building_block.contracts.rule import OBJECT, DuplicateRule, QueryRule, RowRule, Rule
+from building_block.contracts.rules import OPTIONS, rules
+from building_block.contracts.schema import MASKINGS, contract_schema
+from building_block.contracts.standard import of_text
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.schema import ingest_schema
 from building_block.messages import Code
@@ -38,6 +44,7 @@ def pages() -> dict[Path, str]:
     """Return the text of every reference page by its file."""
     return {
         FOLDER / "contract-changes.md": _contract_changes(),
+        FOLDER / "contracts.md": _contracts(),
         FOLDER / "ingest-files.md": _ingest_files(),
         FOLDER / "messages.md": _messages(),
         FOLDER / "ownership.md": _ownership(),
@@ -215,10 +222,22 @@ def _value(choice: dict[str, Any]) -> str:
             return f"text like {_code(example)}"
         case {"$ref": _} | {"discriminator": _}:
             return "keys, see below"
-        case {"type": "array"}:
+        case {"type": "array", "items": _}:
             return "list, see below"
+        case {"type": "array"}:
+            return "list"
+        case {"type": [*kinds]}:
+            return " or ".join(_value({"type": kind}) for kind in kinds)
         case {"format": "date"}:
             return "date"
+        case {"type": "object"}:
+            return "keys, see below"
+        case {"type": "boolean"}:
+            return "`true`, `false`"
+        case {"type": "integer"}:
+            return "whole number"
+        case {"type": "number"}:
+            return "number"
         case _:
             return "text"
 
@@ -268,6 +287,121 @@ def _contract_changes() -> str:
         "version, word by word. `.github/CODEOWNERS` gives the file to the compliance team, so that a pull request\n"
         "with an entry waits for their review ([why](../decisions/0008-contracts-change-by-version-and-approval.md)).",
     )
+
+
+# Contracts ------------------------------------------------------------------------------------------------------------
+
+RULES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "`required: true`": ({"required": True}, {}),
+    "`unique: true`": ({"unique": True}, {}),
+    "`primaryKey: true`": ({"primaryKey": True}, {}),
+    "`minimum: 1`": ({"logicalType": "integer", "logicalTypeOptions": {"minimum": 1}}, {}),
+    "`exclusiveMaximum: 100`": ({"logicalType": "integer", "logicalTypeOptions": {"exclusiveMaximum": 100}}, {}),
+    "`multipleOf: 5`": ({"logicalType": "integer", "logicalTypeOptions": {"multipleOf": 5}}, {}),
+    '`minimum: "2009-12-01"` of a date': ({"logicalType": "date", "logicalTypeOptions": {"minimum": "2009-12-01"}}, {}),
+    "`minLength: 2`": ({"logicalTypeOptions": {"minLength": 2}}, {}),
+    '`pattern: "^[A-Z]+$"`': ({"logicalTypeOptions": {"pattern": "^[A-Z]+$"}}, {}),
+    "`format: email`": ({"logicalTypeOptions": {"format": "email"}}, {}),
+    "`maxItems: 3` of an array": (
+        {"logicalType": "array", "physicalType": "varchar[]", "logicalTypeOptions": {"maxItems": 3}},
+        {},
+    ),
+    "`enum: [{value: shop}, {value: web}]`": ({"enum": [{"value": "shop"}, {"value": "web"}]}, {}),
+    "`metric: nullValues`": ({}, {"metric": "nullValues"}),
+    '`metric: missingValues`, `missingValues: [null, ""]`': (
+        {},
+        {"metric": "missingValues", "arguments": {"missingValues": [None, ""]}},
+    ),
+    "`metric: invalidValues`, `validValues: [shop, web]`": (
+        {},
+        {"metric": "invalidValues", "arguments": {"validValues": ["shop", "web"]}},
+    ),
+    "`metric: duplicateValues`": ({}, {"metric": "duplicateValues"}),
+    "`type: sql`, `query: SELECT max({property}) …`": (
+        {},
+        {"type": "sql", "query": "SELECT count({property}) FROM {object}"},
+    ),
+}
+"""What one writes of a column → its keys and its entry of ``quality``."""
+
+
+def _contracts() -> str:
+    schema = contract_schema()
+    table = schema["properties"]["schema"]["items"]
+    column = table["properties"]["properties"]["items"]
+    sections = [
+        "Written from the code that reads contracts. A file `contracts/<port>.odcs.yaml` keeps the Open Data Contract\n"
+        "Standard 3.2 and is about one port; `contracts/consumes/` holds other domains', of what this one reads.\n"
+        "Here stand the keys that mean something to the platform. The standard's other keys are allowed and shown to\n"
+        "readers; an unknown key is refused. An editor completes the keys by the schema in a contract's first line.",
+        "## The contract",
+        _keys(schema),
+        "## `team`",
+        _keys(schema["properties"]["team"]),
+        "## `schema`: the table",
+        _keys(table),
+        "## `properties`: the columns",
+        _keys(column),
+        "### `logicalTypeOptions`",
+        _table(
+            ("key", "of", "what every value is"),
+            (
+                (_code(name), ", ".join(_code(kind) for kind in OPTIONS if name in OPTIONS[kind]), key["description"])
+                for name, key in column["properties"]["logicalTypeOptions"]["properties"].items()
+            ),
+        ),
+        "An empty field breaks none of these; `required: true` forbids it.",
+        "### `quality`: rules of a column, or of the table",
+        _keys(column["properties"]["quality"]["items"]),
+        _table(
+            ("metric", "stands at a", "arguments"),
+            ((_code(name), where, ", ".join(map(_code, arguments))) for name, (where, arguments) in METRICS.items()),
+        ),
+        "Of the `mustBe…` one stands at each rule. A rule is a check of the asset in Dagster, called by its `id`.\n"
+        "What breaks a rule of severity `error` is not published.",
+        "## `customProperties`: masking of personal data",
+        "A column with `tags: [pii]` says how it reaches `published`: `{property: masking, value: hash}`.",
+        _table(("masking", "what becomes of the column"), ((_code(name), text) for name, text in MASKINGS.items())),
+        "## `slaProperties`: retention and frequency",
+        _keys(schema["properties"]["slaProperties"]["items"]),
+        "## What a rule amounts to",
+        "SQL of DuckDB over the column `x`. Most is true of a row that breaks the rule, and all of that is counted in\n"
+        "one scan; each rule about duplicates and each query of `type: sql` is a query of its own.",
+        _table(("in the contract", "in SQL"), ((text, _amounts_to(*rule)) for text, rule in RULES.items())),
+        "A query sees the contract's own table as `{object}` and nothing else: no file, no network, no other table.",
+        "## The policy",
+        "What the standard leaves open and the platform demands of each port:",
+        _table(
+            ("code", "refused"),
+            (
+                (f"[{code}](messages.md#{code.lower()})", EXPLANATIONS[code].what)
+                for code in EXPLANATIONS
+                if "BB611" <= code <= "BB617"
+            ),
+        ),
+    ]
+    return _page("Contracts", *sections)
+
+
+def _amounts_to(keys: dict[str, Any], quality: dict[str, Any]) -> str:
+    """Return the SQL that a rule of the column `x` amounts to."""
+    column = {"name": "x", "logicalType": "string"} | keys
+    column |= {"quality": [quality | {"mustBe": 0}]} if quality else {}
+    content = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "t", "version": "1.0.0"}
+    content |= {"schema": [{"name": "t", "properties": [column]}]}
+    found = rules(contract(of_text(yaml.safe_dump(content, allow_unicode=True).encode(), "t.odcs.yaml")))
+    return "<br>".join(_sql(rule) for rule in found)
+
+
+def _sql(rule: Rule) -> str:
+    match rule:
+        case RowRule():
+            return _code(rule.breaks)
+        case DuplicateRule():
+            return "rows with a value, less `count(DISTINCT x)`"
+        case QueryRule():
+            return _code(rule.query.replace(OBJECT, "{object}"))
+    raise ValueError(f"no SQL of one column: {rule}")
 
 
 # Messages -------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 - the derived files that a fresh project is born with, unless they include the platform's half
 - template/platform/manifest.sha256.jinja: the sha256 of every platform file
-- template/platform/schemas/ingest.json: the schema of ingest files
+- template/platform/schemas/: the schemas of contracts and of ingest files, for editors
 - docs/reference/ and docs/decisions/index.md: the pages that tools/reference.py makes
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import copier
 import yaml
 from building_block import generate
+from building_block.contracts.schema import contract_schema
 from building_block.ingest.schema import ingest_schema
 from building_block.project import Project
 
@@ -35,8 +36,11 @@ def outputs() -> dict[Path, str]:
 
 def before_rendering() -> dict[Path, str]:
     """Return the files that a rendering needs or that need none."""
-    schema = json.dumps(ingest_schema(), indent=2, ensure_ascii=False) + "\n"
-    files = {TEMPLATE / "platform" / "schemas" / "ingest.json": schema}
+    schemas = {"contract.json": contract_schema(), "ingest.json": ingest_schema()}
+    files = {
+        TEMPLATE / "platform" / "schemas" / name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in schemas.items()
+    }
     files[TEMPLATE / "platform" / "manifest.sha256.jinja"] = _manifest(files)
     return files | pages()
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from rich.console import Console
 
-from building_block import generate, ownership
+from building_block import ownership
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
 
@@ -49,6 +49,8 @@ def _identity(project: Project) -> Iterator[Problem]:
 
 
 def _stale(project: Project) -> Iterator[Problem]:
+    from building_block import generate
+
     try:
         yield from generate.stale(project)
     except ProblemError as error:

@@ -4,16 +4,18 @@
 import os
 import sys
 from contextlib import ExitStack
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from building_block.check import Part
 from building_block.contracts.cli import commands as contracts
 from building_block.messages import ProblemError
 from building_block.project import Project
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(contracts, name="contracts")
@@ -109,12 +111,15 @@ def _entered() -> Project:
     return project
 
 
-def _build_lock(project: Project) -> FileLock:
+def _build_lock(project: Project) -> "FileLock":
+    from filelock import FileLock
+
     return FileLock(project.data / "build.lock")
 
 
 def _end_abandoned_runs(project: Project) -> None:
     import dagster as dg
+    from filelock import Timeout
 
     from building_block.materialize.abandoned import end_abandoned_runs
 

@@ -5,6 +5,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+_LONGEST = 60
 
 
 class Code(StrEnum):
@@ -100,6 +103,19 @@ class Problem:
         return f"{self.code} {place}: {self.what}; {self.write}"
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """All that a person needs who has never met a message of this code. Texts are plain, with `code` in backticks."""
+
+    what: str
+    """One sentence."""
+    example: str
+    """A message as it is printed."""
+    why: str
+    """Why the platform stops here instead of going on."""
+    fix: str
+
+
 class ProblemError(Exception):
     """Raised for a user's mistake; commands print its problems and never a traceback."""
 
@@ -118,3 +134,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that is most like ``name``, or all of them when none is like it."""
     names = sorted(known)
     return next(iter(difflib.get_close_matches(name, names, n=1)), ", ".join(names))
+
+
+def shown(value: Any) -> str:
+    """Return a value of a YAML file as a message shows it: on one line, cut short, and never as Python writes it."""
+    match value:
+        case None:
+            return "an empty value"
+        case dict():
+            return "a group of keys"
+        case list():
+            return "a list"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    line = one_line(text, _LONGEST)
+    return f"`{line}`" if line else "an empty text"
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """Return text of others as a message can hold it: without line breaks and control characters, cut short."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return line if len(line) <= longest else line[:longest] + "…"

@@ -6,11 +6,15 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from building_block.messages import Code, Problem, ProblemError
 
 LAYERS = ("raw", "staging", "intermediate", "marts", "published")
 """The folders of data in the order in which it walks; each is a warehouse schema and a Dagster group too."""
+
+Classification = Literal["public", "internal", "confidential", "restricted"]
+"""How far data may go, from the least to the most confidential."""
 
 DATA_VARIABLE = "BUILDING_BLOCK_DATA"
 

@@ -7,9 +7,14 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from building_block.messages import Code, Problem, ProblemError
+from building_block.messages import Code, Problem, ProblemError, one_line, shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
+Location = tuple[str | int, ...]
+"""The keys and indexes that lead from a file's root to a value."""
+
+_LARGEST = 2**127  # what the largest whole number of DuckDB holds
+_DEEPEST = 50
 _TEXT = "tag:yaml.org,2002:str"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -30,10 +35,13 @@ class Kind:
 def parse(content: bytes, file: str, kind: Kind) -> tuple[dict[str, Any], MappingNode]:
     """Return the mapping in ``content`` and its node; ``file`` names it in messages. Keys are text as written.
 
-    Raise ProblemError for all that YAML itself, or a plain reader of it, could take in two ways.
+    Raise ProblemError for all that YAML itself, or a plain reader of it, could take in two ways, and for numbers and
+    levels beyond what any data has.
     """
     try:
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=_Loader)
+        text = content.decode("utf-8-sig")
+        _refuse_depth(text, file, kind)
+        node = yaml.compose(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n")
         raise _fault(kind.syntax, file, line, "the file is not UTF-8", "save it as UTF-8") from None
@@ -45,15 +53,13 @@ def parse(content: bytes, file: str, kind: Kind) -> tuple[dict[str, Any], Mappin
         raise _fault(kind.syntax, file, line, f"not YAML: {error.problem or error.context}", write) from None
     except yaml.YAMLError as error:
         raise _fault(kind.syntax, file, 0, f"not YAML: {str(error).splitlines()[0]}", "remove the character") from None
-    except RecursionError:
-        raise _fault(kind.syntax, file, 0, f"not {kind.name}: too deeply nested", "write fewer levels") from None
     if not isinstance(node, MappingNode):
         what = "the file is empty" if node is None else "the file is not a list of keys with values"
         raise _fault(kind.syntax, file, 0, what, kind.begins)
     return _Reader(file, kind).value(node), node
 
 
-def place(node: Node, loc: tuple[str | int, ...]) -> tuple[int, str]:
+def place(node: Node, loc: Location) -> tuple[int, str]:
     """Return line (from 1) and key path, as ``columns[3].type``, of a pydantic location or what of it exists."""
     line, path = node.start_mark.line, ""
     for depth, part in enumerate(loc, 1):
@@ -67,9 +73,19 @@ def place(node: Node, loc: tuple[str | int, ...]) -> tuple[int, str]:
             line = child.start_mark.line
         if child is None and depth < len(loc):
             continue  # pydantic's name for the chosen member of a union, which is not in the file
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        path += f"[{part}]" if isinstance(part, int) else f".{one_line(str(part))}"
         node = child or node
     return line + 1, path.lstrip(".")
+
+
+def _refuse_depth(text: str, file: str, kind: Kind) -> None:
+    """Raise ProblemError for levels that nobody writes: libyaml's own composer ends the process at some 10,000."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            what = f"not {kind.name}: more than {_DEEPEST} levels deep"
+            raise _fault(kind.syntax, file, event.start_mark.line, what, "write fewer levels")
 
 
 class _Reader:
@@ -92,9 +108,13 @@ class _Reader:
         if node.tag == _TEXT or (node.tag == _TIMESTAMP and not self.kind.dates):
             return node.value
         try:
-            return self.scalars.construct_object(node)
+            value = self.scalars.construct_object(node)
         except Exception:  # 2010-13-45, or a forced type as `!!bool x`, fails in any way: the models say what is wrong
             return node.value
+        if isinstance(value, int | float) and not -_LARGEST <= value < _LARGEST:  # nan, too
+            write = 'write a smaller one, or text in "quotes"'
+            raise _fault(self.kind.syntax, self.file, node.start_mark.line, "no number of data is this large", write)
+        return value
 
     def _mapping(self, node: MappingNode) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -103,7 +123,9 @@ class _Reader:
             if not isinstance(key, ScalarNode):
                 raise _fault(self.kind.syntax, self.file, line, "a key is not plain text", "write `key: value`")
             if key.value in values:
-                raise _fault(self.kind.key, self.file, line, f"key `{key.value}` stands twice", "keep one of the two")
+                raise _fault(
+                    self.kind.key, self.file, line, f"key {shown(key.value)} stands twice", "keep one of the two"
+                )
             values[key.value] = self.value(value)
         return values
 

@@ -9,44 +9,26 @@ restricted.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, get_args
 
-import duckdb
 from open_data_contract_standard.model import CustomProperty, SchemaObject, SchemaProperty
 
-from building_block.contracts.standard import ContractFile, Location
-from building_block.ingest.column import Classification
-from building_block.messages import Code, Problem, ProblemError, nearest
+from building_block.contracts.column_type import column_type
+from building_block.contracts.span import Span, span
+from building_block.contracts.standard import ContractFile
+from building_block.messages import Code, Problem, ProblemError, nearest, shown
+from building_block.project import Classification
+from building_block.yaml_nodes import Location
 
 CLASSES: tuple[str, ...] = get_args(Classification)
-"""From the least to the most confidential."""
 PII = "pii"
 SUFFIX = ".odcs.yaml"
 
-_SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")  # https://semver.org, without a pre-release
-_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
-_PHYSICAL = {
-    "string": ("VARCHAR", "UUID"),
-    "integer": _INTEGERS,
-    "number": ("DECIMAL", "DOUBLE", "FLOAT", *_INTEGERS),
-    "boolean": ("BOOLEAN",),
-    "date": ("DATE",),
-    "timestamp": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
-    "time": ("TIME",),
-}
-"""DuckDB's types, without their digits, that can hold each logical type; the first is the one meant without more."""
-_AMBIGUOUS = {"number": "decimal(18,2)` or `double"}
-_UNITS = {
-    "hours": ("h", "hr", "hour", "hours"),
-    "days": ("d", "day", "days"),
-    "weeks": ("w", "wk", "week", "weeks"),
-    "months": ("mo", "month", "months"),  # not m, which is a minute to some
-    "years": ("y", "yr", "year", "years"),
-}
-_DAYS = {"hours": 1 / 24, "days": 1, "weeks": 7, "months": 365.25 / 12, "years": 365.25}
+_NUMBER = r"(0|[1-9][0-9]{0,8})"
+_SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")  # https://semver.org, without a pre-release
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # what any database takes without quotes
 
 
 class Masking(StrEnum):
@@ -81,29 +63,6 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Span:
-    """A length of time as a person agrees on it: a year is a calendar's, not 365 days."""
-
-    number: int
-    unit: str
-    """In the plural, as DuckDB takes it in an INTERVAL."""
-
-    @property
-    def sql(self) -> str:
-        """Return it as SQL."""
-        return f"INTERVAL {self.number} {self.unit}"
-
-    @property
-    def delta(self) -> timedelta:
-        """Return it in days and hours, a month and a year by their mean length."""
-        return timedelta(days=self.number * _DAYS[self.unit])
-
-    def __str__(self) -> str:
-        """Return it as a person says it."""
-        return f"{self.number} {self.unit if self.number > 1 else self.unit[:-1]}"
-
-
-@dataclass(frozen=True)
 class Column:
     """One column of the published table."""
 
@@ -125,8 +84,8 @@ class Column:
 
     @property
     def is_pii(self) -> bool:
-        """Say whether it holds personal data."""
-        return PII in (self.standard.tags or ())
+        """Say whether it holds personal data; `PII` counts, too, though the policy wants it written `pii`."""
+        return PII in (tag.lower() for tag in self.standard.tags or ())
 
     @property
     def masking(self) -> Masking | None:
@@ -138,16 +97,30 @@ class Column:
     def masking_length(self) -> int | None:
         """Return how many characters ``truncate`` keeps."""
         found = self.custom("maskingLength")
-        return found.value if found and isinstance(found.value, int) and found.value > 0 else None
+        return found.value if found and type(found.value) is int and 0 < found.value < 2**31 else None
 
     @property
     def classification(self) -> str | None:
         """Return its class, None where the contract says none of the house's."""
         return self.standard.classification if self.standard.classification in CLASSES else None
 
+    def fields(self) -> Iterator[tuple[Location, SchemaProperty]]:
+        """Yield what the standard declares inside of the column, at any depth, with its key path."""
+        yield from _inside(self.standard, self.loc)
+
     def custom(self, name: str) -> CustomProperty | None:
         """Return a custom property by its name."""
         return next((one for one in self.standard.customProperties or () if one.property == name), None)
+
+
+def _inside(standard: SchemaProperty, loc: Location) -> Iterator[tuple[Location, SchemaProperty]]:
+    inner = [((*loc, "properties", index), field) for index, field in enumerate(standard.properties or ())]
+    inner += [((*loc, "items"), standard.items)] if standard.items else []
+    if standard.map:
+        inner += [((*loc, "map", key), field) for key in ("key", "value") if (field := getattr(standard.map, key))]
+    for at, field in inner:
+        yield at, field
+        yield from _inside(field, at)
 
 
 @dataclass(frozen=True)
@@ -218,19 +191,6 @@ class Contract:
         return next((one.username for one in members if one.role == "owner" and "@" in (one.username or "")), "")
 
 
-def binder() -> duckdb.DuckDBPyConnection:
-    """Return a connection without data, to ask DuckDB what it takes.
-
-    A new one each time: after `float(3,2)`, which is no type, one takes no type at all any more.
-    """
-    return _empty().cursor()
-
-
-@cache
-def _empty() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
-
-
 def contract(source: ContractFile) -> Contract:
     """Return the contract in a file of the standard.
 
@@ -240,18 +200,20 @@ def contract(source: ContractFile) -> Contract:
     found: list[Problem] = []
     version = Version.of(source.content.version)
     if version is None:
-        what = f"`{source.content.version}` is not a semantic version"
+        what = f"{shown(source.content.version)} is not a semantic version"
         found.append(source.problem(Code.CONTRACT_VERSION, ("version",), what, "write three numbers: `version: 1.0.0`"))
     tables = source.content.schema_ or []
     if len(tables) != 1:
         what = f"the contract has {len(tables)} tables" if tables else "the contract has no table"
         write = "write one under `schema`: a contract is about one port"
         raise ProblemError(*found, source.problem(Code.CONTRACT_SCHEMA, ("schema",), what, write))
+    found += _named(source, tables[0].name, "table", ("schema", 0, "name"))
     columns: list[Column] = []
     for index, standard in enumerate(tables[0].properties or ()):
         loc = ("schema", 0, "properties", index)
+        found += _named(source, standard.name, "column", (*loc, "name"))
         try:
-            columns.append(Column(standard.name, _type(source, standard, loc), loc, standard))
+            columns.append(Column(standard.name, column_type(source, standard, loc), loc, standard))
         except ProblemError as error:
             found += error.problems
     found += _twice(source, columns)
@@ -263,72 +225,58 @@ def contract(source: ContractFile) -> Contract:
     return Contract(source, tables[0].name, version, tuple(columns), retention, frequency)
 
 
+def _named(source: ContractFile, name: str, of: str, loc: Location) -> Iterator[Problem]:
+    if not _NAME.fullmatch(name):
+        what = f"{shown(name)} is no name of a {of}"
+        write = "write at most 63 letters from a to z, digits and _, no digit first"
+        yield source.problem(Code.CONTRACT_SCHEMA, loc, what, write)
+
+
 def _twice(source: ContractFile, columns: list[Column]) -> Iterator[Problem]:
     seen: set[str] = set()
     for column in columns:
         if column.name.lower() in seen:
-            what = f"column `{column.name}` stands twice; letter case does not count"
+            what = f"column {shown(column.name)} stands twice, letter case does not count"
             yield source.problem(Code.CONTRACT_SCHEMA, (*column.loc, "name"), what, "keep one of the two")
         seen.add(column.name.lower())
 
 
-def _type(source: ContractFile, column: SchemaProperty, loc: Location) -> str:
-    """Return DuckDB's name of a column's type."""
-    logical, physical = column.logicalType, column.physicalType
-    if physical:
-        try:
-            known = str(duckdb.sqltype(physical, connection=binder()))
-        except duckdb.Error:
-            what = f"unknown type `{physical}`"
-            write = "write a type of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
-            raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write)) from None
-        fitting = _PHYSICAL.get(logical or "")
-        if fitting and known.partition("(")[0] not in fitting:
-            what = f"physicalType `{physical}` cannot hold a {logical}"
-            write = f"write one of {', '.join(fitting).lower()}, or another logicalType"
-            raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
-        return known
-    if logical in _AMBIGUOUS or logical not in _PHYSICAL:
-        what = f"logicalType `{logical}` alone decides no type" if logical else f"column `{column.name}` has no type"
-        write = f"write `physicalType: {_AMBIGUOUS.get(logical, 'varchar')}`"
-        raise ProblemError(source.problem(Code.CONTRACT_TYPE, loc, what, write))
-    return "BIGINT" if logical == "integer" else _PHYSICAL[logical][0]
-
-
 def _service_levels(source: ContractFile, columns: list[Column]) -> tuple[Retention | None, Span | None]:
     """Return retention and frequency; raise ProblemError for one that cannot be read."""
-    by_name = {column.name: column for column in columns}
+    spans: dict[str, Span] = {}
+    retention: Retention | None = None
     found: list[Problem] = []
-    retention, frequency = None, None
     for index, level in enumerate(source.content.slaProperties or ()):
         loc = ("slaProperties", index)
         if level.property not in ("retention", "frequency"):
             continue
-        unit = next((name for name, written in _UNITS.items() if level.unit in written), None)
-        if not isinstance(level.value, int) or isinstance(level.value, bool) or level.value < 1:
-            what = f"`{level.value}` is no length of time"
-            found.append(source.problem(Code.CONTRACT_VALUE, (*loc, "value"), what, "write a whole number above 0"))
-        elif unit is None:
-            what = f"`{level.unit}` is no unit of time" if level.unit else "the unit of time is missing"
-            write = "write `unit: d`, or one of h, w, month, y"
-            found.append(source.problem(Code.CONTRACT_VALUE, (*loc, "unit"), what, write))
-        elif level.property == "frequency":
-            frequency = Span(level.value, unit)
-        else:
-            element = (level.element or "").rpartition(".")[2]
-            column = by_name.get(element)
-            dates = [one.name for one in columns if one.type in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")]
-            if column is None:
-                what = f"retention counts from the column `{element}`, which is not there"
-                if not element:
-                    what = "retention does not say from which column it counts"
-                write = f"write `element: {nearest(element, dates) or '<a column of dates>'}`"
-                found.append(source.problem(Code.CONTRACT_RULE, (*loc, "element"), what, write))
-            elif column.name not in dates:
-                what = f"retention counts from `{element}`, which is a {column.type}"
-                write = f"write a date or timestamp: {', '.join(dates) or 'the table has none'}"
-                found.append(source.problem(Code.CONTRACT_RULE, (*loc, "element"), what, write))
-            else:
-                retention = Retention(Span(level.value, unit), column, loc)
+        try:
+            if level.property in spans:
+                what = f"{level.property} is promised twice"
+                raise ProblemError(source.problem(Code.CONTRACT_VALUE, loc, what, "keep one of the two"))
+            spans[level.property] = span(source, level, loc)
+            if level.property == "retention":
+                column = _counted_from(source, level.element or "", columns, (*loc, "element"))
+                retention = Retention(spans["retention"], column, loc)
+        except ProblemError as error:
+            found += error.problems
     ProblemError.raise_any(found)
-    return retention, frequency
+    return retention, spans.get("frequency")
+
+
+def _counted_from(source: ContractFile, element: str, columns: list[Column], loc: Location) -> Column:
+    """Return the column by whose values a row grows old; ``element`` may name its table before it."""
+    name = element.rpartition(".")[2]
+    dates = {one.name: one for one in columns if one.type == "DATE" or one.type.startswith("TIMESTAMP")}
+    column = next((one for one in columns if one.name == name), None)
+    if column and column.name in dates:
+        return column
+    if column is None:
+        what = f"retention counts from the column {shown(element)}, which is not there"
+        if not element:
+            what = "retention does not say from which column it counts"
+        write = f"write `element: {nearest(name, dates) or '<a column of dates>'}`"
+    else:
+        what = f"retention counts from {shown(name)}, which is {column.type}"
+        write = f"write a date or timestamp: {', '.join(dates) or 'the table has none yet'}"
+    raise ProblemError(source.problem(Code.CONTRACT_RULE, loc, what, write))

@@ -6,7 +6,7 @@ from typing import Any
 
 from building_block.contracts.contract import Column
 from building_block.contracts.load import Agreed
-from building_block.contracts.rules import DuplicateRule
+from building_block.contracts.rule import DuplicateRule
 
 CANDIDATE = "candidate"
 """The schema where dbt leaves what a published model gives, before the platform has checked and published it."""

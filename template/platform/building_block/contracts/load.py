@@ -1,13 +1,15 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """Load the folder of contracts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from building_block.contracts.contract import SUFFIX, Contract, contract
 from building_block.contracts.policy import breaches
-from building_block.contracts.rules import Rule, rules
+from building_block.contracts.rule import Rule
+from building_block.contracts.rules import rules
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
@@ -34,7 +36,7 @@ def ports(project: Project) -> dict[str, Agreed]:
             the error carries every problem of every file.
     """
     found, problems = _folder(project, project.contracts, _with_policy)
-    ProblemError.raise_any([*problems, *_unmatched(project, found)])
+    ProblemError.raise_any([*problems, *_unmatched(project, found, problems)])
     return found
 
 
@@ -69,41 +71,64 @@ def _folder(
     project: Project, folder: Path, load: Callable[[Path, str], Agreed]
 ) -> tuple[dict[str, Agreed], list[Problem]]:
     found: dict[str, Agreed] = {}
-    problems: list[Problem] = []
-    files = sorted(path for path in folder.glob("[!.]*.y*ml") if path.name != APPROVALS)
+    problems = list(_misplaced(project, folder))
+    files = sorted(folder.glob(f"[!.]*{SUFFIX}"))
     for path in files:
         file, stem = project.relative(path), path.name.removesuffix(SUFFIX)
-        if stem == path.name:
-            what, write = "a contract's name ends otherwise", f"rename it to {path.name.partition('.')[0]}{SUFFIX}"
-            problems.append(Problem(Code.CONTRACT_PORT, f"{file}:1", what, write))
-            continue
         try:
             one = load(path, file)
         except ProblemError as error:
             problems += error.problems
             continue
-        if one.contract.name != stem:
-            what, write = f"the table is called `{one.contract.name}` and the file {stem}", f"write `name: {stem}`"
-            if (other := folder / f"{one.contract.name}{SUFFIX}") in files:
-                what = f"`{one.contract.name}` is under contract in {project.relative(other)} already"
-                write = f"write `name: {stem}`, or drop one of the two files"
-            problems.append(one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write))
-        found[stem] = one
+        if (name := one.contract.name) == stem:
+            found[stem] = one
+            continue
+        what = f"the table is called `{name}` and the file {path.name}"
+        write = f"write `name: {stem}`, or rename the file to {name}{SUFFIX}"
+        if (other := folder / f"{name}{SUFFIX}") in files:
+            what = f"`{name}` is under contract in {project.relative(other)} already"
+            write = f"write `name: {stem}`, or drop one of the two files"
+        problems.append(one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write))
     return found, problems
 
 
-def _unmatched(project: Project, found: dict[str, Agreed]) -> Iterator[Problem]:
-    """Yield a problem for each contract without a model and each published model without a contract."""
+def _misplaced(project: Project, folder: Path) -> Iterator[Problem]:
+    """Yield a problem for each YAML file whose folder or name keeps it from being read as a contract."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in (".yaml", ".yml") or path.name.startswith(".") or (folder / CONSUMES) in path.parents:
+            continue
+        if path == project.contracts / APPROVALS:
+            continue
+        file, name = f"{project.relative(path)}:1", f"{path.name.partition('.')[0]}{SUFFIX}"
+        if path.parent != folder:
+            what, write = "a contract in this folder is not read", f"move it to {project.relative(folder)}/{name}"
+            yield Problem(Code.CONTRACT_PORT, file, what, write)
+        elif not path.name.endswith(SUFFIX):
+            yield Problem(Code.CONTRACT_PORT, file, "a contract's name ends otherwise", f"rename it to {name}")
+
+
+def _models(project: Project) -> dict[str, Path]:
+    """Return the files of the published models by their names."""
     folder = project.dbt / "models" / "published"
-    models = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix in (".sql", ".py")}
+    return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix in (".sql", ".py")}
+
+
+def _unmatched(project: Project, found: Mapping[str, Agreed], problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield a problem for each contract without a model and each published model without a contract."""
+    if any(problem.code is Code.CONTRACT_PORT for problem in problems):
+        return  # which file is whose has been asked already
+    models = _models(project)
     files = {path.name.removesuffix(SUFFIX) for path in project.contracts.glob(f"*{SUFFIX}")}
+    orphans = sorted({*models} - files)
     for port, one in found.items():
-        if port not in models:
-            what = f"no model dbt/models/published/{port}.sql gives what the contract promises"
-            write = (
-                f"write the model, or rename the contract to one of {', '.join(sorted({*models} - files)) or 'them'}"
-            )
-            yield one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write)
-    for name in sorted({*models} - files):
+        if port in models:
+            continue
+        write = f"write dbt/models/published/{port}.sql"
+        if near := next(iter(get_close_matches(port, orphans, 1)), None):
+            orphans.remove(near)
+            write += f", or rename the contract to {near}"
+        what = f"no model gives what the contract of `{port}` promises"
+        yield one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write)
+    for name in orphans:
         what, write = "the model is published without a contract", f"write contracts/{name}{SUFFIX}"
         yield Problem(Code.CONTRACT_PORT, f"{project.relative(models[name])}:1", what, write)

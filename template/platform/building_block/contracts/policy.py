@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 
 from building_block.contracts.contract import CLASSES, PII, Column, Contract, Masking
-from building_block.contracts.rules import DuplicateRule, Rule
-from building_block.messages import Code, Problem
+from building_block.contracts.rule import DuplicateRule, Rule
+from building_block.messages import Code, Problem, shown
 
 _TEAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _LEAST_OF_PII = CLASSES.index("confidential")
@@ -18,6 +18,7 @@ def breaches(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
     yield from _retention(contract)
     yield from _description(contract)
     yield from _key(contract, rules)
+    yield from _tagged_table(contract)
     for check in (_classification, _personal, _masking):
         for column in contract.columns:
             yield from check(contract, column)
@@ -29,7 +30,7 @@ def _owner(contract: Contract) -> Iterator[Problem]:
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team",), "nobody owns the port", write)
         return
     if not _TEAM.fullmatch(contract.team):
-        what = f"the team's name `{contract.team}` has other characters than letters, digits, _ and -"
+        what = f"the team's name {shown(contract.team)} has other characters than letters, digits, _ and -"
         yield contract.source.problem(Code.CONTRACT_OWNER, ("team", "name"), what, "write it as its handle")
 
 
@@ -72,13 +73,33 @@ def _key(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
 def _classification(contract: Contract, column: Column) -> Iterator[Problem]:
     if column.classification is None:
         said = column.standard.classification
-        what = f"`{said}` is no class of the house" if said else f"the column `{column.name}` has no class"
+        what = f"{shown(said)} is no class of the house" if said else f"the column `{column.name}` has no class"
         write = f"write `classification:` with one of {', '.join(CLASSES)}"
         loc = (*column.loc, "classification") if said else column.loc
         yield contract.source.problem(Code.CONTRACT_CLASSIFICATION, loc, what, write)
 
 
+def _tagged_table(contract: Contract) -> Iterator[Problem]:
+    """Yield a problem for a tag above the columns: nobody would know which of them to mask."""
+    above = {("tags",): contract.source.content.tags, ("schema", 0, "tags"): contract.table.tags}
+    for loc, tags in above.items():
+        if PII in (tag.lower() for tag in tags or ()) and not any(column.is_pii for column in contract.columns):
+            what, write = f"`{PII}` stands at no column", f"write `tags: [{PII}]` at each column of personal data"
+            yield contract.source.problem(Code.CONTRACT_PII, loc, what, write)
+
+
 def _personal(contract: Contract, column: Column) -> Iterator[Problem]:
+    for index, tag in enumerate(column.standard.tags or ()):
+        if tag.lower() == PII and tag != PII:
+            loc = (*column.loc, "tags", index)
+            yield contract.source.problem(
+                Code.CONTRACT_PII, loc, f"the tag {shown(tag)} is written otherwise", f"write `{PII}`"
+            )
+    for loc, field in column.fields():
+        if PII in (tag.lower() for tag in field.tags or ()):
+            what = f"a field inside of {column.name} is personal data, and only whole columns are masked"
+            write = "write the field as a column of its own, or leave it out"
+            yield contract.source.problem(Code.CONTRACT_PII, (*loc, "tags"), what, write)
     # Masked or not: who holds the key can tell whose a hash is, so it stays personal data.
     if column.is_pii and column.classification and CLASSES.index(column.classification) < _LEAST_OF_PII:
         what = f"`{column.name}` is personal data and only {column.classification}"
@@ -87,10 +108,12 @@ def _personal(contract: Contract, column: Column) -> Iterator[Problem]:
 
 
 def _masking(contract: Contract, column: Column) -> Iterator[Problem]:
-    if fault := _masking_fault(column):
-        index = next(
-            (i for i, one in enumerate(column.standard.customProperties or ()) if one.property == "masking"), None
-        )
+    said = [i for i, one in enumerate(column.standard.customProperties or ()) if one.property == "masking"]
+    if len(said) > 1:
+        loc, what = (*column.loc, "customProperties", said[1]), f"two maskings are said of `{column.name}`"
+        yield contract.source.problem(Code.CONTRACT_MASKING, loc, what, "keep one of the two")
+    elif fault := _masking_fault(column):
+        index = next(iter(said), None)
         loc = column.loc if index is None else (*column.loc, "customProperties", index)
         yield contract.source.problem(Code.CONTRACT_MASKING, loc, *fault)
 
@@ -107,7 +130,7 @@ def _masking_fault(column: Column) -> tuple[str, str] | None:
         return f"{name} is masked, and nothing says that it is personal data", f"write `tags: [{PII}]`"
     match column.masking:
         case None:
-            return f"`{said.value}` is no masking", f"write one of {', '.join(Masking)}"
+            return f"{shown(said.value)} is no masking", f"write one of {', '.join(Masking)}"
         case Masking.NONE if not (said.description or "").strip():
             return f"{name} is personal data that is published as it is", "write why: `description: …` beside the value"
         case Masking.HASH if column.type != "VARCHAR":

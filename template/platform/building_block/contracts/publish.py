@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from building_block.contracts.dbt_yaml import CANDIDATE
+from building_block.contracts.engine import confine
 from building_block.contracts.load import Agreed
 from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
@@ -38,6 +39,7 @@ def publish(project: Project, port: Agreed) -> Published:
         data = aside / DATA
         _write(project, port, data)
         with duckdb.connect() as connection:
+            confine(connection, data)
             findings = verify(connection, f"read_parquet({literal(str(data))})", port.rules)
         if any(finding.rule.blocking and not finding.kept for finding in findings):
             return Published(findings, None)

@@ -2,14 +2,13 @@
 """A declared column: its name, its type in YAML, in Arrow and in DuckDB."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pyarrow as pa
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from building_block.ingest.strict import Strict, wrong
-
-Classification = Literal["public", "internal", "confidential", "restricted"]
+from building_block.project import Classification
 
 _TYPES = {
     "string": ("VARCHAR", pa.string()),

@@ -9,9 +9,10 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_validator
 
-from building_block.ingest.column import Classification, Column
+from building_block.ingest.column import Column
 from building_block.ingest.strict import Strict, wrong
 from building_block.messages import Code
+from building_block.project import Classification
 
 RESERVED = ("_source_file", "_partition_key")
 TABLE_NAME = "^[a-z][a-z0-9_]{0,62}$"

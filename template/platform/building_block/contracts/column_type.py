@@ -1,0 +1,80 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""The type of a column: what the contract calls it, and what DuckDB does."""
+
+import duckdb
+from open_data_contract_standard.model import SchemaProperty
+
+from building_block.contracts.engine import binder
+from building_block.contracts.standard import ContractFile
+from building_block.messages import Code, ProblemError, shown
+from building_block.yaml_nodes import Location
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_PHYSICAL = {
+    "string": ("VARCHAR", "UUID"),
+    "integer": _INTEGERS,
+    "number": ("DECIMAL", "DOUBLE", "FLOAT", *_INTEGERS),
+    "boolean": ("BOOLEAN",),
+    "date": ("DATE",),
+    "timestamp": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+    "time": ("TIME",),
+    "object": ("STRUCT", "JSON"),
+    "map": ("MAP",),
+}
+"""DuckDB's types, without their digits, that can hold each logical type; the first is the one meant without more."""
+_EXAMPLES = {
+    "number": "decimal(18,2)` or `double",
+    "object": "struct(street varchar, city varchar)",
+    "map": "map(varchar, double)",
+    "array": "varchar[]",
+    "vector": "float[384]",
+}
+"""What to write for the logical types that decide no type of DuckDB by themselves."""
+
+
+def column_type(source: ContractFile, column: SchemaProperty, loc: Location) -> str:
+    """Return DuckDB's name of a column's type, in capitals; raise ProblemError when the contract decides none."""
+    logical, physical = column.logicalType, column.physicalType
+    if logical is None:
+        what = f"column {shown(column.name)} has no logicalType"
+        write = f"write `logicalType: {_logical(physical)}`, by which its rules are read"
+        raise ProblemError(source.problem(Code.CONTRACT_TYPE, loc, what, write))
+    if physical is None:
+        if logical in _EXAMPLES:
+            what, write = (
+                f"logicalType `{logical}` alone decides no type",
+                f"write `physicalType: {_EXAMPLES[logical]}`",
+            )
+            raise ProblemError(source.problem(Code.CONTRACT_TYPE, loc, what, write))
+        return "BIGINT" if logical == "integer" else _PHYSICAL[logical][0]
+    known = _known(physical)
+    if known is None:
+        what = f"unknown type {shown(physical)}"
+        write = "write a type of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
+        raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
+    if not _holds(known, logical):
+        what = f"physicalType {shown(physical)} cannot hold a {logical}"
+        fitting = ", ".join(_PHYSICAL.get(logical, ())).lower()
+        write = f"write {_EXAMPLES.get(logical, f'one of {fitting}')}, or another logicalType"
+        raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
+    return known
+
+
+def _known(physical: str) -> str | None:
+    """Return DuckDB's own name of a type, None when it has none of that name."""
+    try:
+        return str(duckdb.sqltype(physical, connection=binder()))
+    except duckdb.Error:
+        return None
+
+
+def _holds(known: str, logical: str) -> bool:
+    if logical in ("array", "vector"):
+        return known.endswith("]")
+    return known.partition("(")[0] in _PHYSICAL[logical] and not known.endswith("]")
+
+
+def _logical(physical: str | None) -> str:
+    """Return the logical type that was meant with a physical one."""
+    known = _known(physical) if physical else None
+    return next((logical for logical in (*_PHYSICAL, "array") if known and _holds(known, logical)), "string")
