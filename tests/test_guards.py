@@ -1,5 +1,6 @@
 """What must not enter a project's history is refused by name: by a commit's hooks, and by `poe lint`."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -339,11 +340,43 @@ def test_a_model_names_the_rule_that_cannot_hold_for_it(sales):
     sales.write("dbt/models/marts/lines.sql", FROM_MART)
     yml = model(tests="[not_null]").replace("<name>", "lines")
     sales.write("dbt/models/marts/lines.yml", yml)
-    assert "`lines` does not have a test for uniqueness" in sales.hook("models").stdout
-    skip = "    config: {meta: {dbt-bouncer: {skip_checks: [check_model_has_unique_test]}}}\n    columns:\n"
-    sales.write("dbt/models/marts/lines.yml", yml.replace("    columns:\n", skip))
+    said = sales.hook("models").stdout
+    assert "`lines` does not have a test for uniqueness" in said
+    (exception,) = re.findall(r", or except it in its \.yml: `(config: .*)`$", said, re.MULTILINE)
+    sales.write("dbt/models/marts/lines.yml", yml.replace("    columns:\n", f"    {exception}\n    columns:\n"))
     result = sales.hook("models")
     assert result.returncode == 0, result.stdout
+
+
+def test_a_rule_about_something_else_than_a_model_names_its_file(project):
+    project.write(
+        "platform/dbt-bouncer.yml",
+        "dbt_artifacts_dir: ../dbt/target\nmanifest_checks:\n"
+        "  - {name: check_source_names, source_name_pattern: ^shop_, description: name it shop_<table>}\n"
+        "  - {name: check_macro_description_populated, description: write one}\n"
+        "  - {name: check_exposure_has_meta_keys, keys: [owner], description: write one}\n"
+        "  - {name: check_unit_test_expect_format, permitted_formats: [csv], description: write csv}\n"
+        "  - {name: check_project_name, project_name_pattern: ^acme_, description: name it acme_<unit>}\n",
+    )
+    project.write("dbt/macros/half.sql", "{% macro half(x) %}{{ x }} / 2{% endmacro %}\n")
+    project.write(
+        "dbt/models/marts/board.yml",
+        "exposures:\n  - {name: board, type: dashboard, owner: {name: Ann}, depends_on: [ref('daily_order_summary')]}\n"
+        "unit_tests:\n  - name: one_day\n    model: daily_order_summary\n"
+        "    given: [{input: ref('orders_cleaned'), rows: []}]\n    expect: {rows: []}\n",
+    )
+    result = project.run("building-block", "check", "models")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    told = re.findall(r"^BB515 (\S+): .*; .*skip_checks: \[(\w+)\]", result.stderr, re.MULTILINE)
+    assert set(told) >= {
+        ("dbt/generated/raw.yml", "check_source_names"),
+        ("dbt/macros/half.sql", "check_macro_description_populated"),
+        ("platform/dbt/macros/generate_schema_name.sql", "check_macro_description_populated"),
+        ("dbt/models/marts/board.yml", "check_exposure_has_meta_keys"),
+        ("dbt/models/marts/board.yml", "check_unit_test_expect_format"),
+    }
+    assert "BB515 platform/dbt-bouncer.yml: Project name (`sales`) does not conform" in result.stderr
 
 
 def test_a_comment_or_a_baseline_says_that_something_is_no_secret(sales):
@@ -398,30 +431,33 @@ def tool(folder: Path) -> None:
     (folder / "the-tool").chmod(0o755)
 
 
-def test_a_tool_is_taken_from_the_projects_environment_before_any_other(rendered, tmp_path):
+def test_a_tool_is_taken_from_an_environment_of_the_project_and_from_no_other(rendered, tmp_path):
     root = tmp_path / "unit of sales"
     (root / "platform").mkdir(parents=True)
     shutil.copy2(rendered("minimal").root / "platform" / "hook.sh", root / "platform")
-    places = {name: tmp_path / f"the {name}" for name in ("venv", "conda", "path")}
-    folders = [root / ".venv/bin", root / ".pixi/envs/default/bin", places["venv"] / "bin", places["conda"] / "bin"]
-    for folder in (*folders, places["path"]):
+    active = tmp_path / "the active one"
+    folders = [root / ".venv/bin", root / ".pixi/envs/default/bin", active / "bin"]
+    for folder in folders:
         tool(folder)
-    environment = {
-        "PATH": f"/usr/bin:/bin:{places['path']}",
-        "VIRTUAL_ENV": str(places["venv"]),
-        "CONDA_PREFIX": str(places["conda"]),
-    }
+    (active / "bin" / "building-block").write_text("#!/bin/sh\n")
+    (active / "bin" / "building-block").chmod(0o755)
+    installed = active / "lib/python3.12/site-packages/_editable_impl_building_block.pth"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(f"{root}/platform")
 
     def run() -> subprocess.CompletedProcess[str]:
         command = ("sh", "platform/hook.sh", "the-tool", "a b", "c")
+        environment = {"PATH": f"{active}/bin:/usr/bin:/bin", "VIRTUAL_ENV": str(active)}
         return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
-    for folder in (*folders, places["path"]):
+    for folder in folders:
         assert run().stdout == f"{folder}/the-tool a b c\n"
-        (folder / "the-tool").unlink()
-    gone = run()
-    assert gone.returncode == 1
-    assert gone.stderr == (
+        if folder != folders[-1]:
+            (folder / "the-tool").unlink()
+    installed.write_text(f"{tmp_path}/another unit/platform")
+    elsewhere = run()
+    assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
+    assert elsewhere.stderr == (
         f"BB513 {root}: no environment of the project has the-tool; write `uv sync` or `pixi install` in that folder\n"
     )
 
@@ -438,10 +474,16 @@ def test_without_an_environment_a_commit_is_refused_with_the_command_to_write(sa
 def test_poe_lint_outside_a_repository_says_what_to_write(project):
     result = project.poe("lint", GIT_CEILING_DIRECTORIES=str(project.root.parent))
     assert result.returncode == 1
-    assert result.stderr.startswith(f"BB514 {project.root}: is not a git repository of its own")
+    assert result.stderr.startswith(f"BB514 {project.root}: is no git repository")
     assert result.stderr.rstrip().endswith("write `git init` in that folder")
+
+
+def test_poe_lint_in_a_folder_of_a_larger_repository_says_what_to_do(project):
     project.git("-C", str(project.root.parent), "init", "--quiet")
-    assert project.poe("lint").stderr.startswith(f"BB514 {project.root}: ")
+    result = project.poe("lint")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"BB514 {project.root}: is a folder of the git repository {project.root.parent}, ")
+    assert result.stderr.rstrip().endswith("; move the project out of that repository, and write `git init` in it")
 
 
 def test_a_hook_that_runs_all_hooks_ends_in_a_message_and_not_in_itself(project):
