@@ -204,7 +204,9 @@ FAULTS = {
         {"docs/untidy.yml": "one: 1\none: 2\n"},
     ),
     "a misspelt word": Fault(
-        "words", ["`recieve` should be `receive`", "docs/notes.md:1"], {"docs/notes.md": "We recieve.\n"}
+        "words",
+        ["`recieve` should be `receive`", "src/sales/defs/words.py:1"],
+        {"src/sales/defs/words.py": '"""We recieve."""\n'},
     ),
     "Python that breaks a rule": Fault(
         "python", ["F401", "src/sales/defs/unused.py:3"], {"src/sales/defs/unused.py": '"""Ours."""\n\nimport os\n'}
@@ -389,6 +391,62 @@ def test_a_comment_or_a_baseline_says_that_something_is_no_secret(sales):
     assert sales.hook("secrets").returncode == 0
     sales.write("sample/more.json", f'{{"key": "{AWS_KEY[::-1]}", "other": "{AWS_KEY[:-1]}Z"}}\n')
     assert "sample/more.json:1" in sales.hook("secrets").stdout
+
+
+def test_a_baseline_follows_the_secrets_that_moved_in_one_go(sales):
+    def write(first: str) -> None:
+        for number in range(24):  # enough for pre-commit to start several processes, were it let
+            sales.write(f"sample/keys_{number}.json", f'{{{first}\n  "key": "{AWS_KEY[:-2]}{number:02}"\n}}\n')
+
+    write("")
+    sales.git("add", "--all")
+    sales.write("settings/secrets.baseline", sales.bare(".venv/bin/detect-secrets", "scan", "--no-verify").stdout)
+    assert sales.hook("secrets").returncode == 0
+    write('\n  "moved": true,')
+    assert "Please `git add settings/secrets.baseline`" in sales.hook("secrets").stdout
+    again = sales.hook("secrets")
+    assert again.returncode == 0, again.stdout
+
+
+def test_a_line_of_a_derived_file_may_be_longer_than_one_that_a_person_writes(sales):
+    words = "\n  ".join(["Rechnungsdatenverarbeitung"] * 12)
+    sales.replace("ingest/invoices.yaml", "description: Invoice lines", f"description: >-\n  {words}\n  Invoice lines")
+    assert sales.bare(".venv/bin/poe", "generate").returncode == 0
+    assert max(map(len, (sales.root / "dbt/generated/raw.yml").read_text().splitlines())) > 120
+    result = sales.hook("yaml")
+    assert result.returncode == 0, result.stdout
+
+
+GERMAN = "Eine Zeile ist eine Position der Rechnung, oder sie wurde storniert; alle Adressen, als Objekt: vor dem Ist."
+
+
+def test_prose_in_german_is_committed(sales):
+    sales.write("README.md", f"# Rechnungen\n\n{GERMAN}\n")
+    sales.write("docs/hinweis.txt", f"{GERMAN}\n")
+    sales.replace("ingest/invoices.yaml", "description: Invoice lines", f"description: >-\n  {GERMAN}\n  Invoice lines")
+    sales.write("dbt/models/marts/ist_zeilen.sql", FROM_MART)
+    sales.write(
+        "dbt/models/marts/ist_zeilen.yml",
+        model(description=f"|-\n      {GERMAN}\n      Das Objekt ist alle.")
+        .replace("<name>", "ist_zeilen")
+        .replace("description: Day.", "description: Ob sie gilt oder nicht."),
+    )
+    # A name in SQL, German comments, and a whole file: what is code has a slot.
+    sales.write("dbt/models/marts/oder.sql", f"-- {GERMAN}\n{FROM_MART.replace('order_date', 'order_date as oder')}")
+    sales.write(
+        "dbt/models/marts/oder.yml", model().replace("<name>", "oder").replace("name: order_date", "name: oder")
+    )
+    sales.write("src/sales/defs/bericht.py", f'"""{GERMAN}"""\n')
+    assert "`oder` should be" in sales.hook("words").stdout
+    sales.write(
+        "settings/typos.toml",
+        '[default.extend-words]\nist = "ist"\noder = "oder"\n\n'
+        '[type.sql]\nextend-ignore-re = ["--.*"]\n\n'
+        '[files]\nextend-exclude = ["src/sales/defs/bericht.py"]\n',
+    )
+    assert sales.bare(".venv/bin/poe", "generate").returncode == 0
+    commit = sales.commit()
+    assert commit.returncode == 0, commit.stdout + commit.stderr
 
 
 @pytest.mark.slow
