@@ -386,11 +386,13 @@ def test_a_comment_or_a_baseline_says_that_something_is_no_secret(sales):
     assert sales.hook("secrets").returncode == 0
     sales.write("sample/keys.json", f'{{"key": "{AWS_KEY}"}}\n')
     assert "sample/keys.json:1" in sales.hook("secrets").stdout
-    scan = sales.bare(".venv/bin/detect-secrets", "scan", "--no-verify", "sample")
-    sales.write("settings/secrets.baseline", scan.stdout)
+    record = ("sh", "-c", ".venv/bin/detect-secrets scan --no-verify > settings/secrets.baseline")
+    assert sales.bare(*record).returncode == 0
     assert sales.hook("secrets").returncode == 0
     sales.write("sample/more.json", f'{{"key": "{AWS_KEY[::-1]}", "other": "{AWS_KEY[:-1]}Z"}}\n')
     assert "sample/more.json:1" in sales.hook("secrets").stdout
+    assert sales.bare(*record).returncode == 0
+    assert sales.hook("secrets").returncode == 0
 
 
 def test_a_baseline_follows_the_secrets_that_moved_in_one_go(sales):
