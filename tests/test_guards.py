@@ -330,6 +330,13 @@ def test_an_incremental_model_is_well_written_sql(sales):
     assert result.returncode == 0, result.stdout
 
 
+def test_jinja_that_is_none_is_refused_though_the_lint_of_sql_leaves_it_to_dbt(sales):
+    sales.write("dbt/models/marts/open.sql", "select order_date\nfrom {{ ref('daily_order_summary') }\n")
+    result = sales.hook("models")
+    assert result.returncode == 1
+    assert "BB502 dbt/models/marts/open.sql: " in result.stdout
+
+
 def test_a_derived_file_edited_by_hand_is_refused(sales):
     sales.write("dbt/profiles.yml", "warehouse: {}\n")
     assert "BB402 dbt/profiles.yml:1: differs from what derives it; write `poe generate`" in sales.hook("files").stdout

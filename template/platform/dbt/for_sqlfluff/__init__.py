@@ -2,7 +2,7 @@
 """What a model's Jinja gets where it asks dbt, so that sqlfluff judges the SQL without starting dbt (12 s a commit).
 
 sqlfluff itself knows ``ref``, ``this`` and ``is_incremental``. A name that is not known here either, such as another
-package's, stands for itself. Whether a template is right, dbt says when it parses the models.
+package's, stands for itself: syntax dbt judges when it parses the models, and such a name when it builds them.
 """
 
 import datetime
