@@ -163,7 +163,6 @@ def test_what_decides_a_model_beside_its_sql_is_watched_too(built, change):
 
 def test_a_failing_check_in_python_fails_the_build_and_a_warning_does_not(built):
     check = """
-import dagster as dg
 
 
 @dg.asset_check(asset=["sales", "marts", "orders_rejected"])
@@ -344,7 +343,6 @@ def test_a_python_asset_of_the_domain_reads_and_writes_the_warehouse(built):
     built.write(
         "src/sales/defs/best_day.py",
         """
-import dagster as dg
 import polars as pl
 
 
@@ -463,7 +461,6 @@ def test_a_daily_asset_of_the_domain_is_built_for_the_days_that_have_data(built)
     built.write(
         "src/sales/defs/daily.py",
         """
-import dagster as dg
 import pyarrow as pa
 
 
@@ -530,3 +527,29 @@ def test_the_warehouse_alone_can_be_deleted(built):
     (built.root / "data" / "warehouse.duckdb").unlink()
     assert built.poe("build").returncode == 0
     assert built.query("select count(*) from published.daily_orders") == [(36,)]
+
+
+def test_a_model_that_finds_the_warehouse_held_says_by_whom(built):
+    # Of another file: before dbt starts the platform itself waits for the warehouse.
+    built.write(
+        "settings/profiles.yml",
+        "warehouse: {outputs: {duckdb: {path: ../data/other.duckdb, retries: {connect_attempts: 1}}}}\n",
+    )
+    hold = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", hold, built.root / "data" / "other.duckdb"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout.readline() == b"ready\n"
+            result = built.poe("build", "marts/daily_order_summary")
+        finally:
+            holder.kill()
+    (message,) = result.stderr.splitlines()
+    assert message.startswith(f"BB301 {built.root / 'data' / 'warehouse.duckdb'}: process {holder.pid} took the ware")
+
+
+def test_what_ends_dbt_before_its_first_model_is_told_in_one_line(built):
+    built.write("settings/profiles.yml", "warehouse: {outputs: {duckdb: {settings: {memory_limit: much}}}}\n")
+    result = built.poe("build", "marts/daily_order_summary")
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("BB505 dbt: Parser Error: ")
+    assert message.endswith("; look at dbt's log in data/logs/")

@@ -216,7 +216,8 @@ EXPLANATIONS = {
         ),
         why=(
             "DuckDB lets one process write, or many read. Runs of this project wait for each other; a SQL client "
-            "that stays open is waited for a minute."
+            "that stays open is waited for a minute. A run that Dagster started, by itself or from the browser, then "
+            "tries again every half minute, for about an hour."
         ),
         fix=(
             "Close the SQL client or notebook, or connect it read-only and only while you look. The number is the "

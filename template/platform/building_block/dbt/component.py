@@ -2,6 +2,7 @@
 """The component that loads a domain's dbt project."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,8 +16,11 @@ from building_block.dbt.resource import QuickDbtCliResource
 from building_block.dbt.translator import LayerTranslator
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
+from building_block.warehouse.client import Warehouse, holder
+from building_block.warehouse.retry import tried_again
 
 _ASSETS = {"model", "seed", "snapshot"}
+_ERROR = re.compile(r"Encountered an error:\s*(.+?)\s*(?:Traceback|\Z)", re.DOTALL)  # as dbt says what ended it
 
 
 class DbtModels(dg.Component, dg.Model, dg.Resolvable):
@@ -30,15 +34,21 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
         """Return assets, checks and the resource ``dbt``; parses the dbt project when it has changed."""
         project = Project.here()
         dbt_project = prepared(project)
+        warehouse = Warehouse(project.warehouse)
         manifest = json.loads(dbt_project.manifest_path.read_bytes())
 
         specs, checks = asset_and_check_specs(dbt_project, manifest, LayerTranslator(project.domain, manifest))
 
         @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
         def models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
-            invocation = dbt.cli(["build"], context=context, raise_on_error=False)
-            yield from invocation.stream()
-            ProblemError.raise_any(_failures(invocation))
+            with tried_again(context.run):
+                if warehouse.path.exists():
+                    # dbt waits for the lock in ever longer steps, a dozen times over, and names nobody.
+                    with warehouse.writing():
+                        pass
+                invocation = dbt.cli(["build"], context=context, raise_on_error=False)
+                yield from invocation.stream()
+                ProblemError.raise_any(_failures(invocation, warehouse))
             # Each run has a folder of its own; of a failed one it holds the SQL that the messages name.
             shutil.rmtree(invocation.target_path, ignore_errors=True)
 
@@ -65,15 +75,23 @@ def asset_and_check_specs(
     return specs, checks
 
 
-def _failures(invocation: DbtCliInvocation) -> Iterator[Problem]:
+def _failures(invocation: DbtCliInvocation, warehouse: Warehouse) -> Iterator[Problem]:
     """Yield a problem for each model that could not be built and each test that found rows."""
     if invocation.is_successful():
         return
-    manifest = json.loads((invocation.target_path / "manifest.json").read_text())
-    nodes = manifest["nodes"] | manifest["unit_tests"]
-    results = invocation.get_artifact("run_results.json")["results"]
+    results = []
+    if (invocation.target_path / "run_results.json").exists():  # else dbt ended before the first model
+        manifest = json.loads((invocation.target_path / "manifest.json").read_text())
+        nodes = manifest["nodes"] | manifest["unit_tests"]
+        results = invocation.get_artifact("run_results.json")["results"]
     if not any(result["status"] in ("fail", "error") for result in results):
-        yield Problem(Code.DBT_MODEL_FAILED, "dbt", str(invocation.get_error()), "look at dbt's log in data/logs/")
+        said = str(invocation.get_error())
+        if other := holder(said):
+            yield warehouse.locked(f"{other} took the warehouse while dbt began")
+        else:
+            found = _ERROR.search(said)
+            what = " ".join((found[1] if found else said).split())
+            yield Problem(Code.DBT_MODEL_FAILED, "dbt", what, "look at dbt's log in data/logs/")
     for result in results:
         node = nodes.get(result["unique_id"], {"name": result["unique_id"], "original_file_path": ""})
         where = (Path("dbt") / node["original_file_path"]).as_posix()
@@ -83,5 +101,7 @@ def _failures(invocation: DbtCliInvocation) -> Iterator[Problem]:
                 compiled = node.get("compiled_path") or node["original_file_path"]
                 write = f"look at the rows with the SQL in {(Path('dbt') / compiled).as_posix()}"
                 yield Problem(Code.DBT_TEST_FAILED, where, f"test {node['name']}: {message}", write)
+            case "error" if other := holder(message):
+                yield warehouse.locked(f"{other} took the warehouse while dbt was at work")
             case "error":
                 yield Problem(Code.DBT_MODEL_FAILED, where, message, "put the SQL right and build again")
