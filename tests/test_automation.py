@@ -1,6 +1,7 @@
 """What runs by itself: ingest by cron and by landing, what follows by its data; evaluated, and once with the daemon."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -9,13 +10,15 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 import sqlalchemy
 import yaml
@@ -26,9 +29,17 @@ from building_block.landing import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager
-from dagster._core.test_utils import freeze_time
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.scheduler.instigation import InstigatorType
+from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.sensor import execute_sensor_iteration
 
 from tests.conftest import StampedProject
+from tools.ownership import ROOT
 
 MODELS = {
     *("staging/stg_retail__invoices", "intermediate/int_orders__judged", "marts/orders_cleaned"),
@@ -36,6 +47,7 @@ MODELS = {
 }
 FORECAST = {"ml/order_forecast_model", "ml/predicted_orders", "reporting/order_report"}
 DAYS = dg.DailyPartitionsDefinition("2010-12-01", end_date="2010-12-15")
+BY_CONDITION = {"dagster/from_automation_condition": "true"}
 
 
 # The condition --------------------------------------------------------------------------------------------------------
@@ -310,21 +322,23 @@ class Watched:
         self.look()
         return [request.partition_key or request.asset_selection[0].path[-1] for request in self.look()[0]]
 
-    def run(self, request: dg.RunRequest) -> bool:
+    def run(
+        self, request: dg.RunRequest, tags: dict[str, str] | None = None, *others: dg.AssetsDefinition
+    ) -> list[str] | None:
+        """Return the names of what was materialised, None when the run failed."""
         specs = load_specs(self.root / "ingest", self.root)
         io_manager = WarehouseIOManager(path=str(self.root / "data" / "warehouse.duckdb"))
         assets = [ingest_asset(self.project, spec) for spec in specs]
-        defs = dg.Definitions(assets=assets, resources={"io_manager": io_manager})
-        return (
-            defs.resolve_implicit_global_asset_job_def()
-            .execute_in_process(
-                asset_selection=request.asset_selection,
-                partition_key=request.partition_key,
-                instance=self.instance,
-                raise_on_error=False,
-            )
-            .success
+        defs = dg.Definitions(assets=[*assets, *others], resources={"io_manager": io_manager})
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=request.asset_selection,
+            partition_key=request.partition_key,
+            instance=self.instance,
+            raise_on_error=False,
+            tags=tags,
         )
+        made = [event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization]
+        return made if result.success else None
 
     def record(self, *requests: dg.RunRequest) -> None:
         """Put on record what the runs of these requests leave there."""
@@ -345,7 +359,8 @@ class Watched:
         self.look()
         requests, _ = self.look()
         names = [request.partition_key or request.asset_selection[0].path[-1] for request in requests]
-        return [name if self.run(request) else f"{name}!" for name, request in zip(names, requests, strict=True)]
+        made = [self.run(request) for request in requests]
+        return [f"{name}!" if found is None else name for name, found in zip(names, made, strict=True)]
 
 
 @pytest.fixture
@@ -361,6 +376,91 @@ def watched(rendered, tmp_path) -> Iterator[Watched]:
         watched = Watched(tmp_path, instance)
         watched.edit("${LANDING:-sample/retail}", "landing")
         yield watched
+
+
+DEFS = """
+import dagster as dg
+from building_block.ingest.assets import ingest_asset
+from building_block.ingest.load import load_specs
+from building_block.landing import landing_sensor
+from building_block.project import Project
+from building_block.warehouse.io_manager import WarehouseIOManager
+from pathlib import Path
+
+project = Project(Path(__file__).parent)
+specs = load_specs(project.ingest, project.root)
+defs = dg.Definitions(
+    assets=[ingest_asset(project, spec) for spec in specs],
+    sensors=[landing_sensor(project, specs)],
+    resources={"io_manager": WarehouseIOManager(path=str(project.root / "data/warehouse.duckdb"), lock_timeout=0.2)},
+    executor=dg.in_process_executor,
+)
+"""
+
+
+@dataclass
+class Launching(Watched):
+    """A watched project over which Dagster's own daemon code looks; the runs that it launches run in this process."""
+
+    looks: int = 0
+
+    def tick(self) -> list[str]:
+        """Let the daemon look once, and return the days that it put in the queue."""
+        before = {run.run_id for run in self.instance.get_runs()}
+        self.looks += 1
+        with self._workspace() as workspace, freeze_time(datetime.now(tz=UTC) + timedelta(minutes=self.looks)):
+            errors = [*execute_sensor_iteration(workspace, logging.getLogger(), None, None)]
+        assert not any(errors)
+        return [run.tags["dagster/partition"] for run in self.instance.get_runs() if run.run_id not in before]
+
+    def run_what_waits(self) -> list[str]:
+        """Run what waits in the queue and return its days, `!` after what failed."""
+        done = []
+        with self._workspace() as workspace:
+            for run in self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])):
+                self.instance.launch_run(run.run_id, workspace.create_request_context())
+                failed = self.instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS
+                done.append(run.tags["dagster/partition"] + "!" * failed)
+        return done
+
+    def land_and_run(self) -> list[str]:
+        """Look as often as a file needs, run what that started, and look once more."""
+        assert self.tick() == []
+        self.tick()
+        done = self.run_what_waits()
+        assert self.tick() == []
+        return done
+
+    def forget(self) -> None:
+        """Reset the cursor, as a person may in the browser."""
+        (state,) = self.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+        data = state.instigator_data._replace(cursor=None)
+        self.instance.update_instigator_state(state.with_data(data))
+
+    def rows(self) -> int:
+        with duckdb.connect(self.root / "data" / "warehouse.duckdb", read_only=True) as connection:
+            (count,) = connection.execute("select count(*) from raw.invoices").fetchone()
+        return count
+
+    @contextmanager
+    def _workspace(self) -> Iterator[WorkspaceProcessContext]:
+        # Of a new name each time: Dagster imports a file once, and the ingest files may have changed.
+        file = self.root / f"defs_{uuid.uuid4().hex}.py"
+        file.write_text(DEFS)
+        target = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(file), attribute="defs")
+        origin = InProcessCodeLocationOrigin(target, location_name="sales")
+        with create_test_daemon_workspace_context(InProcessWorkspaceLoadTarget(origin), self.instance) as workspace:
+            yield workspace
+
+
+@pytest.fixture
+def launching(watched) -> Iterator[Launching]:
+    """The watched project, with a Dagster that launches runs."""
+    launcher = {"module": SyncInMemoryRunLauncher.__module__, "class": "SyncInMemoryRunLauncher"}
+    settings = yaml.safe_load((ROOT / "template" / "platform" / "dagster.yaml").read_text())
+    overrides = {"run_launcher": launcher} | {key: settings[key] for key in ("telemetry", "run_retries")}
+    with dg.DagsterInstance.local_temp(str(watched.root / "dagster"), overrides=overrides) as instance:
+        yield Launching(watched.root, instance)
 
 
 @dataclass
@@ -425,7 +525,10 @@ def test_a_file_that_fails_is_not_started_again_until_it_is_replaced(watched):
     for _ in range(3):
         requests, said = watched.look()
         assert requests == []
-        assert said.startswith("raw/invoices: 2010-12-02 started and not done yet; if the run failed, land the file")
+        assert said == (
+            "raw/invoices: 2010-12-02 started and not done yet; if the run failed, put right what failed, then land "
+            "the file again, or materialise it in the browser or by `poe build`"
+        )
     watched.land("2010-12-02.csv")
     assert watched.look_and_run() == ["2010-12-02"]
 
@@ -437,18 +540,54 @@ def test_a_file_that_failed_is_started_again_when_its_ingest_file_is_put_right(w
     assert watched.look_and_run() == ["2010-12-02"]
 
 
-def test_dagster_itself_starts_no_second_run_for_the_same_file_though_the_cursor_was_reset(watched):
-    watched.land("2010-12-02.csv")
-    watched.look()
-    [first], _ = watched.look()
-    watched.cursor = "not a cursor"
-    watched.look()
-    [second], _ = watched.look()
-    assert first.run_key == second.run_key
-    watched.land("2010-12-02.csv", HEADER + LINE * 2)
-    watched.look()
-    [third], _ = watched.look()
-    assert third.run_key != first.run_key
+def test_a_file_that_is_put_back_as_it_was_is_read_again(launching):
+    file = launching.land("2010-12-02.csv")
+    kept = Path(shutil.copy2(file, launching.root / "kept.csv"))
+    assert launching.land_and_run() == ["2010-12-02"]
+    for _ in range(2):
+        launching.land("2010-12-02.csv", HEADER + LINE * 2)
+        assert launching.land_and_run() == ["2010-12-02"]
+        assert launching.rows() == 2
+        shutil.copy2(kept, file)
+        assert launching.land_and_run() == ["2010-12-02"]
+        assert launching.rows() == 1
+    assert launching.land_and_run() == []
+
+
+def test_a_day_is_read_again_when_its_ingest_file_is_put_back_as_it_was(launching):
+    launching.land("2010-12-02.csv")
+    assert launching.land_and_run() == ["2010-12-02"]
+    for old, new in (("undeclared_columns: fail", "undeclared_columns: ignore"),) * 2:
+        launching.edit(old, new)
+        assert launching.land_and_run() == ["2010-12-02"]
+        launching.edit(new, old)
+        assert launching.land_and_run() == ["2010-12-02"]
+    assert launching.land_and_run() == []
+
+
+def test_a_file_that_failed_is_tried_once_more_when_it_is_put_back(launching):
+    file = launching.land("2010-12-02.csv", HEADER + "broken\n")
+    kept = Path(shutil.copy2(file, launching.root / "kept.csv"))
+    assert launching.land_and_run() == ["2010-12-02!"]
+    assert launching.land_and_run() == []
+    launching.land("2010-12-02.csv")
+    assert launching.land_and_run() == ["2010-12-02"]
+    shutil.copy2(kept, file)
+    assert launching.land_and_run() == ["2010-12-02!"]
+    assert launching.land_and_run() == []
+
+
+def test_dagster_itself_starts_no_second_run_for_what_waits_though_the_cursor_was_reset(launching):
+    launching.land("2010-12-02.csv")
+    assert launching.tick() == []
+    assert launching.tick() == ["2010-12-02"]
+    for _ in range(2):
+        launching.forget()
+        assert launching.tick() == []
+        assert launching.tick() == []
+    assert launching.run_what_waits() == ["2010-12-02"]
+    launching.forget()
+    assert launching.land_and_run() == []
 
 
 def test_a_file_that_vanishes_starts_nothing_takes_nothing_and_is_told(watched):
@@ -726,7 +865,7 @@ def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published(daemo
     folder = project.root / "sample" / "retail"
     day = (folder / "2010-12-14.csv").read_text().replace("2010-12-14", "2010-12-15")
     (folder / "2010-12-15.csv").write_text(day)
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 480
     while instance.get_latest_materialization_event(published).timestamp == before:
         assert time.monotonic() < deadline, (project.root / "daemon.log").read_text()[-5000:]
         time.sleep(1)
@@ -736,6 +875,13 @@ def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published(daemo
         time.sleep(0.5)
     days = "select count(*) from published.daily_orders where order_date = '2010-12-15'"
     assert project.query(days) == [(1,)]
-    starters = {run.tags.get("dagster/sensor_name") for run in instance.get_runs(limit=2)}
-    assert starters == {"bb_landing", "bb_automation"}
+
+    def tags(key: dg.AssetKey, day: str | None = None) -> dict[str, str]:
+        wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day] if day else None)
+        (made,) = instance.fetch_materializations(wanted, limit=1).records
+        return instance.get_run_by_id(made.run_id).tags
+
+    assert tags(raw_key, "2010-12-15")["dagster/sensor_name"] == "bb_landing"
+    assert tags(published)["dagster/sensor_name"] == "bb_automation"
+    assert BY_CONDITION.keys() <= tags(published).keys()
     assert instance.get_freshness_state_records([raw_key])[raw_key].freshness_state.value == "PASS"
