@@ -23,10 +23,11 @@ import pytest
 import sqlalchemy
 import yaml
 from building_block.automation import automation_sensor, when_data_changes
-from building_block.ingest.assets import FINGERPRINT, asset_key, code_version, ingest_asset
+from building_block.ingest.assets import asset_key, code_version, ingest_asset
 from building_block.ingest.load import load_specs
 from building_block.landing import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
+from building_block.materialize.records import FINGERPRINT
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
@@ -792,6 +793,33 @@ def test_ingest_by_cron_reads_the_last_day_that_is_over(watched):
     assert graph.tick(datetime(2010, 12, 7, 5, 59, tzinfo=UTC)) == {}
     assert graph.tick(datetime(2010, 12, 7, 6, 1, tzinfo=UTC)) == {"sales/raw/invoices": ["2010-12-06"]}
     assert graph.tick(datetime(2010, 12, 7, 6, 2, tzinfo=UTC)) == {}
+
+
+def test_ingest_by_cron_reads_a_day_that_is_new_or_changed_and_no_other(watched):
+    watched.land("2010-12-06.csv")
+    day = dg.RunRequest(asset_selection=[dg.AssetKey(["sales", "raw", "invoices"])], partition_key="2010-12-06")
+    assert watched.run(day, BY_CONDITION) == ["invoices"]
+    assert watched.run(day, BY_CONDITION) == []
+    assert watched.run(day) == ["invoices"]  # by hand: who asks for it has it read
+    watched.land("2010-12-06.csv", HEADER + LINE * 2)
+    assert watched.run(day, BY_CONDITION) == ["invoices"]
+    watched.edit("undeclared_columns: fail", "undeclared_columns: ignore")
+    assert watched.run(day, BY_CONDITION) == ["invoices"]
+    assert watched.run(day, BY_CONDITION) == []
+
+
+def test_what_follows_a_table_that_cron_found_unchanged_is_not_built(watched):
+    watched.table("stores")
+    watched.land("stores.csv", "store\nYork\n")
+
+    @dg.asset(key_prefix=["sales", "marts"], deps=[["sales", "raw", "stores"]])
+    def towns() -> None: ...
+
+    both = dg.RunRequest(asset_selection=[dg.AssetKey(["sales", "raw", "stores"]), towns.key])
+    assert watched.run(both, BY_CONDITION, towns) == ["stores", "towns"]
+    assert watched.run(both, BY_CONDITION, towns) == []
+    watched.land("stores.csv", "store\nYork\nBath\n")
+    assert watched.run(both, BY_CONDITION, towns) == ["stores", "towns"]
 
 
 # Runs whose process is gone -------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ class IngestSpec(DeclaredTable):
     source: AnySource = Field(description="where the data comes from, and in which format")
     schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
         None,
-        description="when to read, as cron in UTC: minute hour day month weekday",
+        description="when to read the last day that is over, unless it was read as it is; cron in UTC",
         examples=["0 6 * * *"],
     )
     freshness: Span | None = Field(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from building_block.ingest.assets import FINGERPRINT
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.inventory import tables
 
+FINGERPRINT = "fingerprint"
+"""Metadata of a materialised partition: identity of the data it was read from, so that replaced data is read again."""
 _PAGE = 1000
 
 
