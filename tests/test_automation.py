@@ -37,6 +37,7 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, freez
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from tests.conftest import StampedProject
@@ -431,6 +432,14 @@ class Launching(Watched):
         done = self.run_what_waits()
         assert self.tick() == []
         return done
+
+    def try_again(self) -> list[str]:
+        """Let the daemon run again what it would, and return the days that it put in the queue."""
+        before = {run.run_id for run in self.instance.get_runs()}
+        with self._workspace() as workspace:
+            errors = [*EventLogConsumerDaemon().run_iteration(workspace)]
+        assert not any(errors)
+        return [run.tags["dagster/partition"] for run in self.instance.get_runs() if run.run_id not in before]
 
     def forget(self) -> None:
         """Reset the cursor, as a person may in the browser."""
@@ -845,10 +854,31 @@ def test_a_run_whose_process_is_gone_is_ended_and_one_that_lives_is_left(tmp_pat
         def statuses() -> dict[str, str]:
             return {name: instance.get_run_by_id(run).status.value for name, run in runs.items()}
 
-        end_abandoned_runs(instance, building=True)
+        end_abandoned_runs(instance, building=True, again=True)
         assert statuses() == {"alive": "STARTED", "gone": "FAILURE", "build": "STARTED", "other": "STARTED"}
-        end_abandoned_runs(instance, building=False)
+        end_abandoned_runs(instance, building=False, again=True)
         assert statuses() == {"alive": "STARTED", "gone": "FAILURE", "build": "CANCELED", "other": "STARTED"}
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["poe start", "poe build"])
+def test_a_run_whose_process_is_gone_is_run_again_unless_a_build_does_its_work(launching, again):
+    launching.land("2010-12-02.csv")
+    assert launching.tick() == launching.try_again() == []
+    assert launching.tick() == ["2010-12-02"]
+    (run,) = launching.instance.get_runs()
+    launching.instance.add_run_tags(run.run_id, {".dagster/grpc_info": json.dumps({"host": "", "socket": "gone"})})
+    begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+    launching.instance.report_dagster_event(begun, run.run_id)
+    end_abandoned_runs(launching.instance, building=False, again=again)
+    assert launching.try_again() == ["2010-12-02"] * again
+
+
+def test_a_run_that_failed_in_a_build_is_not_run_again_by_the_daemon(launching):
+    launching.land("2010-12-02.csv", HEADER + "broken\n")
+    assert launching.try_again() == []
+    day = dg.RunRequest(asset_selection=[dg.AssetKey(["sales", "raw", "invoices"])], partition_key="2010-12-02")
+    assert launching.run(day) is None
+    assert launching.try_again() == []
 
 
 # The daemon -----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from tests.conftest import StampedProject
@@ -163,6 +164,7 @@ def test_what_decides_a_model_beside_its_sql_is_watched_too(built, change):
 
 def test_a_failing_check_in_python_fails_the_build_and_a_warning_does_not(built):
     check = """
+import dagster as dg
 
 
 @dg.asset_check(asset=["sales", "marts", "orders_rejected"])
@@ -343,6 +345,7 @@ def test_a_python_asset_of_the_domain_reads_and_writes_the_warehouse(built):
     built.write(
         "src/sales/defs/best_day.py",
         """
+import dagster as dg
 import polars as pl
 
 
@@ -461,6 +464,7 @@ def test_a_daily_asset_of_the_domain_is_built_for_the_days_that_have_data(built)
     built.write(
         "src/sales/defs/daily.py",
         """
+import dagster as dg
 import pyarrow as pa
 
 
@@ -553,3 +557,15 @@ def test_what_ends_dbt_before_its_first_model_is_told_in_one_line(built):
     (message,) = result.stderr.splitlines()
     assert message.startswith("BB505 dbt: Parser Error: ")
     assert message.endswith("; look at dbt's log in data/logs/")
+
+
+@pytest.mark.parametrize(("selection", "status"), [((), "CANCELED"), (("marts/daily_order_summary",), "FAILURE")])
+def test_a_run_of_the_daemon_whose_process_is_gone_is_left_to_the_daemon_only_by_a_partial_build(
+    built, selection, status
+):
+    with dg.DagsterInstance.from_config(str(built.root / "data" / "dagster")) as instance:
+        run_id = dg._core.utils.make_new_run_id()
+        tags = {".dagster/grpc_info": '{"host": "", "socket": "gone"}'}
+        instance.add_run(dg.DagsterRun("job", run_id, status=dg.DagsterRunStatus.STARTED, tags=tags))
+        assert built.poe("build", *selection).returncode == 0
+        assert instance.get_run_by_id(run_id).status.value == status

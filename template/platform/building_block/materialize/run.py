@@ -46,7 +46,8 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
         Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         if project.keeps_records:
-            end_abandoned_runs(instance, building=False)
+            # A build of everything does their work itself.
+            end_abandoned_runs(instance, building=False, again=bool(selection))
         records = Records(instance, Warehouse(project.warehouse))
         failing = records.failing(sorted(graph.asset_check_keys, key=str))
         plan = Plan(project.root, specs, ingest, records, failing, chosen_assets(defs, selection))
