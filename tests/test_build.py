@@ -136,6 +136,45 @@ def test_a_failing_test_of_dbt_stops_what_comes_after_it_in_every_build_until_it
     assert assets_of(result.stdout) == AFTER_SUMMARY
 
 
+def test_a_page_that_was_deleted_is_written_again(project):
+    page = project.root / "data" / "reporting" / "order_report.html"
+    assert project.poe("build").returncode == 0
+    page.unlink()
+    result = project.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["reporting/order_report"]
+    assert page.is_file()
+    assert project.poe("build").stdout.strip() == UP_TO_DATE
+
+
+def test_of_days_that_have_a_file_each_only_those_are_written_again_whose_file_is_gone(built):
+    built.write(
+        "src/sales/defs/pages.py",
+        """
+import dagster as dg
+from building_block.project import Project
+
+
+@dg.asset(
+    key_prefix=["sales", "reporting"],
+    group_name="reporting",
+    partitions_def=dg.DailyPartitionsDefinition("2010-12-01", end_date="2010-12-05"),
+    deps=[["sales", "raw", "invoices"]],
+)
+def pages(context) -> dg.MaterializeResult:
+    page = Project.here().data / f"{context.partition_key}.txt"
+    page.write_text("a page")
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), "read": dg.MetadataValue.path("here")})
+""",
+    )
+    assert built.poe("build").returncode == 0
+    (built.root / "data" / "2010-12-02.txt").unlink()
+    result = built.poe("build")
+    assert re.search(r"^reporting/pages +1 ", result.stdout, re.MULTILINE), result.stdout
+    assert (built.root / "data" / "2010-12-02.txt").is_file()
+    assert built.poe("build").stdout.strip() == UP_TO_DATE
+
+
 @pytest.mark.parametrize("change", ["test", "macro", "setting"])
 def test_what_decides_a_model_beside_its_sql_is_watched_too(built, change):
     match change:
