@@ -22,7 +22,7 @@ import duckdb
 import pytest
 import sqlalchemy
 import yaml
-from building_block.automation import automation_sensor, when_data_changes
+from building_block.automation import automation_sensor, when_data_changes, when_sources_change
 from building_block.ingest.assets import asset_key, code_version, ingest_asset
 from building_block.ingest.load import load_specs
 from building_block.landing import MOST_RUNS_A_LOOK, landing_sensor
@@ -101,6 +101,38 @@ def follower(name: str, *deps: str, code: str = "1", daily: bool = False, fails:
             raise dg.Failure("planted")
 
     return asset
+
+
+def models(*broken: str, judged: bool | None = None, **deps: str) -> dg.AssetsDefinition:
+    """Models in one step, as dbt's are: what reads a broken one is skipped, and the step fails in the end."""
+    keys = {dg.AssetKey(name): dg.AssetKey(dep) for name, dep in deps.items()}
+    specs = [
+        dg.AssetSpec(
+            key,
+            deps=[dep],
+            kinds={"dbt"},
+            code_version="put right" if not broken else "1",
+            automation_condition=when_sources_change(*({dep} - keys.keys())),
+        )
+        for key, dep in keys.items()
+    ]
+    checks = [] if judged is None else [dg.AssetCheckSpec("right", asset=next(iter(keys)), blocking=True)]
+
+    @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
+    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        skipped = {dg.AssetKey(name) for name in broken}
+        for key, dep in keys.items():
+            if dep in skipped:
+                skipped.add(key)
+            if key in context.selected_asset_keys - skipped:
+                yield dg.MaterializeResult(key)
+            if checks and key == checks[0].asset_key and checks[0].key in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(asset_key=key, check_name="right", passed=bool(judged))
+                skipped |= set() if judged else {key}
+        if skipped & context.selected_asset_keys:
+            raise dg.Failure("planted")
+
+    return step
 
 
 def raw(*, fails: bool = False) -> dg.AssetsDefinition:
@@ -198,6 +230,113 @@ def test_a_failed_model_starts_again_only_when_something_changes(graph):
     assert graph.tick() == {"mart": None}
 
 
+@pytest.fixture
+def beside() -> Graph:
+    """Two models of which one is broken, and what reads the other: all of it built and seen before it broke."""
+    good = {"summary": "raw", "other": "raw", "after_other": "other"}
+    graph = Graph(
+        [
+            raw(),
+            models(**good),
+            follower("fit", "summary"),
+            follower("page", "summary", "fit"),
+            follower("odd", "other"),
+        ]
+    )
+    graph.run("raw", day="2010-12-01")
+    graph.run("summary", "other", "after_other")
+    graph.run("fit", "page", "odd")
+    assert graph.tick() == {}
+    graph.assets[1] = models("other", **good)
+    graph.tick()
+    return graph
+
+
+def test_what_reads_a_model_is_started_after_the_run_of_the_models_though_an_unrelated_one_failed(beside):
+    for _ in range(2):
+        beside.run("raw", day="2010-12-07")
+        assert beside.tick() == {"summary": None, "other": None, "after_other": None}
+        assert beside.tick() == {}
+        assert not beside.run("summary", "other", "after_other")
+        assert beside.tick() == {"fit": None, "page": None}
+        assert beside.tick() == {}
+        assert beside.run("fit", "page")
+        assert beside.tick() == {}
+
+
+def test_what_reads_a_broken_model_is_started_when_the_model_was_put_right(beside):
+    beside.run("raw", day="2010-12-07")
+    beside.tick()
+    beside.run("summary", "other", "after_other")
+    beside.tick()
+    beside.run("fit", "page")
+    beside.tick()
+    beside.assets[1] = models(summary="raw", other="raw", after_other="other")
+    started = beside.tick()
+    assert {"other", "after_other"} <= started.keys()
+    assert not {"odd", "fit", "page"} & started.keys()
+    assert beside.run(*started)
+    assert "odd" in beside.tick()
+
+
+def test_what_a_run_of_everything_skipped_is_started_once_though_a_model_beside_it_is_broken(beside):
+    assert not beside.run("summary", "other", "after_other", "fit", "page", "odd")
+    assert beside.tick() == {"fit": None, "page": None}
+    beside.assets[2] = follower("fit", "summary", fails=True)
+    assert not beside.run("fit", "page")
+    assert beside.tick() == {}
+    assert beside.tick() == {}
+
+
+def test_an_asset_that_fails_after_others_of_its_run_were_updated_is_not_repeated(beside):
+    beside.assets[3] = follower("page", "summary", "fit", fails=True)
+    beside.run("raw", day="2010-12-07")
+    beside.tick()
+    beside.run("summary", "other", "after_other")
+    assert beside.tick() == {"fit": None, "page": None}
+    assert beside.tick() == {}
+    assert not beside.run("fit", "page")
+    assert beside.tick() == {}
+    assert beside.tick() == {}
+
+
+def test_a_model_that_a_failed_check_kept_out_starts_when_the_check_passes_by_itself():
+    deps = {"summary": "raw", "after": "summary"}
+    graph = Graph([raw(), models(judged=True, **deps)])
+    graph.run("raw", day="2010-12-01")
+    graph.run("summary", "after")
+    assert graph.tick() == {}
+    graph.assets[1] = models(judged=False, **deps)
+    graph.run("raw", day="2010-12-02")
+    assert graph.tick() == {"summary": None, "after": None}
+    assert graph.tick() == {}
+    assert not graph.run("summary", "after")
+    assert graph.tick() == {}
+    check = dg.AssetCheckEvaluation(asset_key=dg.AssetKey("summary"), check_name="right", passed=True)
+    graph.instance.report_runless_asset_event(check)
+    assert graph.tick() == {"after": None}
+    assert graph.tick() == {}
+
+
+def test_a_source_that_fails_keeps_out_no_model_of_another_source():
+    def source(name: str, *, fails: bool = False) -> dg.AssetsDefinition:
+        @dg.asset(name=name, automation_condition=dg.AutomationCondition.on_cron("0 6 * * *"))
+        def asset() -> None:
+            if fails:
+                raise dg.Failure("planted")
+
+        return asset
+
+    deps = {"of_stores": "stores", "of_tills": "tills"}
+    graph = Graph([source("stores"), source("tills"), models(**deps)])
+    graph.run("stores", "tills", "of_stores", "of_tills")
+    graph.tick(datetime(2010, 12, 7, 5, 59, tzinfo=UTC))
+    graph.assets[0] = source("stores", fails=True)
+    assert graph.tick(datetime(2010, 12, 7, 6, 1, tzinfo=UTC)) == {"stores": None, "tills": None}
+    assert not graph.run("stores", "tills")
+    assert graph.tick(datetime(2010, 12, 7, 6, 2, tzinfo=UTC)) == {"of_tills": None}
+
+
 def test_an_update_that_ends_right_after_the_run_that_it_came_too_late_for_is_not_forgotten(graph):
     graph.run("raw", day="2010-12-07")
     assert graph.tick() == {"model": None, "mart": None}
@@ -251,6 +390,18 @@ def test_a_daily_asset_follows_for_the_days_that_are_there():
         graph.run("daily", day=day)
     graph.run("raw", day="2010-12-02")
     assert graph.tick() == {"daily": ["2010-12-02"]}
+
+
+@pytest.mark.parametrize("condition", [when_data_changes(), when_sources_change(dg.AssetKey("raw"))])
+def test_no_two_parts_of_the_condition_remember_under_one_name(condition):
+    def parts(one: dg.AutomationCondition) -> Iterator[dg.AutomationCondition]:
+        yield one
+        for child in one.children:
+            yield from parts(child)
+
+    remembering = {part for part in parts(condition) if part.name == "SINCE"}
+    names = {part.get_node_unique_id(parent_unique_id=None, index=None, target_key=None) for part in remembering}
+    assert len(names) == len(remembering) == 4
 
 
 def test_what_another_project_builds_is_not_awaited(graph):
@@ -740,17 +891,21 @@ with dg.DagsterInstance.get() as instance:
             }
             started = new or started
             print("TICK", json.dumps(new))
-        elif action == "run":
+        elif action in ("run", "run in vain"):
             whole = [dg.AssetKey([project.domain.slug, *name.split("/")]) for name, days in started.items() if not days]
             job = definitions.resolve_implicit_global_asset_job_def()
-            assert job.execute_in_process(asset_selection=whole, instance=instance, raise_on_error=False).success
+            result = job.execute_in_process(asset_selection=whole, instance=instance, raise_on_error=False)
+            assert result.success == (action == "run")
         else:
             assert not build(project, [action], Console(file=sys.stderr)).messages
 """
 
 
 def ticks(project: StampedProject, *actions: str, **environment: str) -> list[dict[str, list[str]]]:
-    """Do the actions: `tick` evaluates the conditions, `run` runs what it started, any other is built by its name."""
+    """Do the actions: `tick` evaluates the conditions, `run` runs what the last one started, others are built by name.
+
+    Days are not run. `run in vain` asserts that the run fails.
+    """
     result = project.run(sys.executable, "-W", "ignore", "-c", TICK, *actions, **environment)
     assert result.returncode == 0, result.stdout + result.stderr
     return [json.loads(line.removeprefix("TICK")) for line in result.stdout.splitlines() if line.startswith("TICK")]
@@ -775,11 +930,12 @@ def test_over_the_real_calendar_models_follow_though_saturdays_and_christmas_are
         def daily() -> None: ...
         """
     project.write("src/sales/defs/daily.py", textwrap.dedent(daily))
-    fresh, quiet, landed, twice, done = ticks(
-        project, "tick", "tick", "raw", "tick", "tick", "run", "tick", LANDING=str(real_data)
+    fresh, quiet, landed, twice, after, done = ticks(
+        project, "tick", "tick", "raw", "tick", "tick", "run", "tick", "run", "tick", LANDING=str(real_data)
     )
     assert fresh == quiet == {}
-    assert landed == {name: [] for name in MODELS | FORECAST} | {"ml/daily": days}
+    assert landed == {name: [] for name in MODELS} | {"ml/daily": days}
+    assert after == {name: [] for name in FORECAST}
     assert twice == done == {}
     assert project.query("select count(*) from published.daily_orders") == [(44,)]
 
@@ -790,10 +946,25 @@ def test_over_the_real_calendar_models_follow_though_saturdays_and_christmas_are
     own = "version: 2\nmodels:\n- {name: stores, config: {meta: {dagster: {auto_materialize_policy: {type: lazy}}}}}\n"
     project.write("dbt/models/marts/by_hand.sql", "select 1 as store from {{ ref('orders_cleaned') }} limit 1\n")
     project.write("dbt/models/marts/by_hand.yml", own.replace("stores", "by_hand"))
-    changed, again = ticks(project, "tick", "tick", LANDING=str(real_data))
-    after = {"marts/stores", "marts/daily_order_summary", "published/daily_orders", *FORECAST}
-    assert changed == {name: [] for name in after}
+    changed, again, after = ticks(project, "tick", "tick", "run", "tick", LANDING=str(real_data))
+    assert changed == {name: [] for name in ("marts/stores", "marts/daily_order_summary", "published/daily_orders")}
     assert again == {}
+    assert after == {name: [] for name in FORECAST}
+
+
+@pytest.mark.slow
+def test_a_broken_model_keeps_back_only_what_reads_it_and_starts_when_it_was_put_right(project):
+    broken = "select 1 / 0::varchar as one from {{ ref('orders_cleaned') }} limit 1\n"
+    project.write("dbt/models/marts/broken.sql", broken)
+    project.write("dbt/models/marts/after_broken.sql", "select one from {{ ref('broken') }}\n")
+    fresh, landed, after, done = ticks(project, "tick", "raw", "tick", "run in vain", "tick", "run", "tick")
+    ours = {name: [] for name in ("marts/broken", "marts/after_broken")}
+    assert (fresh, done) == ({}, {})
+    assert landed == {name: [] for name in MODELS} | ours
+    assert after == {name: [] for name in FORECAST}
+    project.write("dbt/models/marts/broken.sql", broken.replace("0::varchar", "1"))
+    assert ticks(project, "tick", "run", "tick") == [ours, {}]
+    assert project.query("from marts.after_broken") == [(1.0,)]
 
 
 def test_ingest_by_cron_reads_the_last_day_that_is_over(watched):
@@ -914,17 +1085,18 @@ def daemon(built) -> Iterator[tuple[StampedProject, dg.DagsterInstance]]:
 
 
 @pytest.mark.slow
-def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published(daemon):
+def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published_and_the_report(daemon):
     project, instance = daemon
-    raw_key, published = (
-        dg.AssetKey(["sales", *name.split("/")]) for name in ("raw/invoices", "published/daily_orders")
+    raw_key, published, report = (
+        dg.AssetKey(["sales", *name.split("/")])
+        for name in ("raw/invoices", "published/daily_orders", "reporting/order_report")
     )
-    before = instance.get_latest_materialization_event(published).timestamp
+    before = {key: instance.get_latest_materialization_event(key).timestamp for key in (published, report)}
     folder = project.root / "sample" / "retail"
     day = (folder / "2010-12-14.csv").read_text().replace("2010-12-14", "2010-12-15")
     (folder / "2010-12-15.csv").write_text(day)
     deadline = time.monotonic() + 480
-    while instance.get_latest_materialization_event(published).timestamp == before:
+    while any(instance.get_latest_materialization_event(key).timestamp == then for key, then in before.items()):
         assert time.monotonic() < deadline, (project.root / "daemon.log").read_text()[-5000:]
         time.sleep(1)
     assert "2010-12-15" in instance.get_materialized_partitions(raw_key)

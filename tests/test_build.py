@@ -128,12 +128,68 @@ def test_a_failing_test_of_dbt_stops_what_comes_after_it_in_every_build_until_it
         assert "Traceback" not in result.stdout + result.stderr
         rows = {line.split()[0]: line for line in result.stdout.splitlines() if "/" in line}
         assert "1 failed" in rows["marts/daily_order_summary"]
-        assert rows["published/daily_orders"].endswith("not built")
+        assert rows["published/daily_orders"].endswith("waits for marts/daily_order_summary")
         assert built.query("from published.daily_orders") == before
     built.write("dbt/models/marts/daily_order_summary.yml", good)
     result = built.poe("build")
     assert result.returncode == 0, result.stderr
     assert assets_of(result.stdout) == AFTER_SUMMARY
+
+
+def rows_of(table: str) -> dict[str, str]:
+    return {line.split()[0]: line.rstrip() for line in table.splitlines() if "/" in line}
+
+
+def test_a_broken_model_keeps_back_only_what_reads_it(built):
+    broken = "select 1 / 0::varchar as one from {{ ref('orders_cleaned') }} limit 1\n"
+    built.write("dbt/models/marts/broken.sql", broken)
+    built.write("dbt/models/marts/after_broken.sql", "select one from {{ ref('broken') }}\n")
+    built.replace("dbt/models/marts/daily_order_summary.sql", "group by order_date", "group by order_date having true")
+    for others in (AFTER_SUMMARY, []):
+        result = built.poe("build")
+        assert result.returncode == 1
+        assert re.findall(r"^BB\d+ \S+", result.stderr, re.MULTILINE) == ["BB505 dbt/models/marts/broken.sql:"]
+        assert sorted(assets_of(result.stdout)) == sorted(["marts/broken", "marts/after_broken", *others])
+        rows = rows_of(result.stdout)
+        assert rows["marts/after_broken"].endswith("waits for marts/broken")
+        assert [name for name, row in rows.items() if row.endswith("failed")] == ["marts/broken"]
+    built.write("dbt/models/marts/broken.sql", broken.replace("0::varchar", "1"))
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["marts/broken", "marts/after_broken"]
+
+
+def test_a_table_that_cannot_be_read_keeps_back_no_model_of_another(built):
+    built.write("ingest/stores.yaml", STORES)
+    built.write("sample/stores.csv", "shop\nYork\n")
+    built.write("dbt/models/marts/stores.sql", "select store from {{ source('raw', 'stores') }}\n")
+    built.replace("dbt/models/marts/daily_order_summary.sql", "group by order_date", "group by order_date having true")
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert sorted(assets_of(result.stdout)) == sorted(["raw/stores", "marts/stores", *AFTER_SUMMARY])
+    rows = rows_of(result.stdout)
+    assert rows["marts/stores"].endswith("waits for raw/stores")
+    assert [name for name, row in rows.items() if row.endswith("failed")] == ["raw/stores"]
+
+
+def test_an_asset_whose_blocking_check_breaks_is_not_passed_on(built):
+    built.write(
+        "src/sales/defs/checks.py",
+        """
+import dagster as dg
+
+
+@dg.asset_check(asset=["sales", "ml", "order_forecast_model"], blocking=True)
+def sound():
+    raise ValueError("planted")
+""",
+    )
+    result = built.poe("build", "order_forecast_model+")
+    assert result.returncode == 1
+    assert "ValueError: planted" in result.stderr
+    rows = rows_of(result.stdout)
+    assert rows["ml/predicted_orders"].endswith("waits for ml/order_forecast_model")
+    assert rows["ml/order_forecast_model"].endswith("failed")
 
 
 def test_a_page_that_was_deleted_is_written_again(project):
@@ -227,7 +283,7 @@ def test_a_source_without_any_data_yet_keeps_only_what_reads_it_waiting(built):
     assert result.returncode == 0, result.stderr
     assert "raw/stores: nothing has landed yet" in result.stdout
     assert assets_of(result.stdout) == ["marts/stores"]
-    assert "not built" in result.stdout
+    assert "waits for raw/stores" in result.stdout
 
 
 def test_files_outside_of_the_partitions_are_told(built):
