@@ -1114,4 +1114,5 @@ def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published_and_t
     assert tags(raw_key, "2010-12-15")["dagster/sensor_name"] == "bb_landing"
     assert tags(published)["dagster/sensor_name"] == "bb_automation"
     assert BY_CONDITION.keys() <= tags(published).keys()
-    assert instance.get_freshness_state_records([raw_key])[raw_key].freshness_state.value == "PASS"
+    states = instance.get_freshness_state_records([raw_key, published])
+    assert [states[key].freshness_state.value for key in (raw_key, published)] == ["PASS", "PASS"]

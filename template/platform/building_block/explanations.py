@@ -518,6 +518,18 @@ EXPLANATIONS = {
             "platform holds for older models, too. All rules stand in `platform/dbt-bouncer.yml`."
         ),
     ),
+    Code.DBT_FRESHNESS: Explanation(
+        what="A model's `freshness` is not a span of hours or days.",
+        example=(
+            "BB530 dbt/models/published/daily_orders.sql config.meta.freshness: `1 week` is not a span of hours or "
+            "days; write hours as `36h` or days as `2d`"
+        ),
+        why="A table that nobody watches looks fresh for ever, and whoever wrote the span believes that it is watched.",
+        fix=(
+            "Write `config: {meta: {freshness: 2d}}` in the model's `.yml`. The value can also stand in the model "
+            "itself or, for a whole folder, in `settings/dbt_project.yml`; the file of the message is the model's."
+        ),
+    ),
 }
 
 

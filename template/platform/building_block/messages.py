@@ -53,6 +53,7 @@ class Code(StrEnum):
     TOOL_MISSING = "BB513"
     NO_REPOSITORY = "BB514"
     MODEL_RULE = "BB515"
+    DBT_FRESHNESS = "BB530"
 
 
 @dataclass(frozen=True)

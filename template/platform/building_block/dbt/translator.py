@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from building_block.automation import when_sources_change
+from building_block.freshness import of_models, policy
 from building_block.project import Domain
 
 
@@ -24,6 +25,7 @@ class LayerTranslator(DagsterDbtTranslator):
         # Checks on sources stay dbt's own: as Dagster checks they would let dbt start before the ingest's checks ended.
         super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=False))
         self._domain = domain
+        self._freshness = of_models(manifest)
         self._specs: dict[str, dg.AssetSpec] = {}
         self._sources = {self.get_asset_key(source) for source in manifest["sources"].values()}
         self._macros = manifest["macros"]
@@ -49,6 +51,7 @@ class LayerTranslator(DagsterDbtTranslator):
             self._specs[unique_id] = spec.replace_attributes(
                 # A model's meta may give it a condition, in dagster-dbt's own words.
                 automation_condition=spec.automation_condition or when_sources_change(*sources),
+                freshness_policy=policy(self._freshness.get(unique_id)),
             )
         return self._specs[unique_id]
 

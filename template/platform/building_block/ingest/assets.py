@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 import pyarrow as pa
 
+from building_block.freshness import policy
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.materialize.records import FINGERPRINT, Records
@@ -47,7 +48,7 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
         },
         partitions_def=spec.partitions and spec.partitions.definition(),
         automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule),
-        freshness_policy=spec.freshness and dg.FreshnessPolicy.time_window(fail_window=spec.freshness),
+        freshness_policy=policy(spec.freshness),
         # A day without trade has no file: the run then ends well and materialises nothing.
         output_required=False,
     )
