@@ -25,10 +25,10 @@ import yaml
 from building_block.automation import automation_sensor, when_data_changes, when_sources_change
 from building_block.ingest.assets import asset_key, code_version, ingest_asset
 from building_block.ingest.load import load_specs
-from building_block.landing import MOST_RUNS_A_LOOK, landing_sensor
+from building_block.landing_sensor import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
-from building_block.materialize.records import FINGERPRINT
 from building_block.project import Project
+from building_block.records import FINGERPRINT
 from building_block.warehouse.io_manager import WarehouseIOManager
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
@@ -535,7 +535,7 @@ DEFS = """
 import dagster as dg
 from building_block.ingest.assets import ingest_asset
 from building_block.ingest.load import load_specs
-from building_block.landing import landing_sensor
+from building_block.landing_sensor import landing_sensor
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager
 from pathlib import Path

@@ -10,8 +10,8 @@ import pyarrow as pa
 from building_block.freshness import policy
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
-from building_block.materialize.records import FINGERPRINT, Records
 from building_block.project import Project
+from building_block.records import FINGERPRINT, Records
 
 _BY_CONDITION = "dagster/from_automation_condition"  # Dagster's tag on the runs that a condition, as a cron, starts
 

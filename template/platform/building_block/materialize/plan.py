@@ -11,8 +11,8 @@ import dagster as dg
 from building_block.ingest.folders import Folders
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed, landed, outside
-from building_block.materialize.records import Materialization, Ready, Records
 from building_block.messages import Code, Problem
+from building_block.records import Materialization, Ready, Records
 
 MOST_PARTITIONS_A_RUN = 31
 """A month of days: large enough that a run's own cost vanishes, small enough that a failure repeats little."""

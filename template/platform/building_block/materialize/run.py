@@ -17,10 +17,10 @@ from building_block.loading import load
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.materialize.attempt import failed_and_left
 from building_block.materialize.plan import Plan, Step
-from building_block.materialize.records import Records
 from building_block.materialize.report import Report
 from building_block.materialize.selection import chosen_assets
 from building_block.project import Project
+from building_block.records import Records
 from building_block.warehouse.client import Warehouse
 
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
