@@ -1,6 +1,7 @@
 """What runs by itself: ingest by cron and by landing, what follows by its data; evaluated, and once with the daemon."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -9,26 +10,38 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 import sqlalchemy
 import yaml
-from building_block.automation import automation_sensor, when_data_changes
-from building_block.ingest.assets import FINGERPRINT, asset_key, code_version, ingest_asset
+from building_block.automation import automation_sensor, when_data_changes, when_sources_change
+from building_block.ingest.assets import asset_key, code_version, ingest_asset
 from building_block.ingest.load import load_specs
-from building_block.landing import MOST_RUNS_A_LOOK, landing_sensor
+from building_block.landing_sensor import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.project import Project
+from building_block.records import FINGERPRINT
 from building_block.warehouse.io_manager import WarehouseIOManager
-from dagster._core.test_utils import freeze_time
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.scheduler.instigation import InstigatorType
+from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
+from dagster._daemon.sensor import execute_sensor_iteration
 
 from tests.conftest import StampedProject
+from tools.ownership import ROOT
 
 MODELS = {
     *("staging/stg_retail__invoices", "intermediate/int_orders__judged", "marts/orders_cleaned"),
@@ -36,6 +49,7 @@ MODELS = {
 }
 FORECAST = {"ml/order_forecast_model", "ml/predicted_orders", "reporting/order_report"}
 DAYS = dg.DailyPartitionsDefinition("2010-12-01", end_date="2010-12-15")
+BY_CONDITION = {"dagster/from_automation_condition": "true"}
 
 
 # The condition --------------------------------------------------------------------------------------------------------
@@ -87,6 +101,38 @@ def follower(name: str, *deps: str, code: str = "1", daily: bool = False, fails:
             raise dg.Failure("planted")
 
     return asset
+
+
+def models(*broken: str, judged: bool | None = None, **deps: str) -> dg.AssetsDefinition:
+    """Models in one step, as dbt's are: what reads a broken one is skipped, and the step fails in the end."""
+    keys = {dg.AssetKey(name): dg.AssetKey(dep) for name, dep in deps.items()}
+    specs = [
+        dg.AssetSpec(
+            key,
+            deps=[dep],
+            kinds={"dbt"},
+            code_version="put right" if not broken else "1",
+            automation_condition=when_sources_change(*({dep} - keys.keys())),
+        )
+        for key, dep in keys.items()
+    ]
+    checks = [] if judged is None else [dg.AssetCheckSpec("right", asset=next(iter(keys)), blocking=True)]
+
+    @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
+    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        skipped = {dg.AssetKey(name) for name in broken}
+        for key, dep in keys.items():
+            if dep in skipped:
+                skipped.add(key)
+            if key in context.selected_asset_keys - skipped:
+                yield dg.MaterializeResult(key)
+            if checks and key == checks[0].asset_key and checks[0].key in context.selected_asset_check_keys:
+                yield dg.AssetCheckResult(asset_key=key, check_name="right", passed=bool(judged))
+                skipped |= set() if judged else {key}
+        if skipped & context.selected_asset_keys:
+            raise dg.Failure("planted")
+
+    return step
 
 
 def raw(*, fails: bool = False) -> dg.AssetsDefinition:
@@ -184,6 +230,113 @@ def test_a_failed_model_starts_again_only_when_something_changes(graph):
     assert graph.tick() == {"mart": None}
 
 
+@pytest.fixture
+def beside() -> Graph:
+    """Two models of which one is broken, and what reads the other: all of it built and seen before it broke."""
+    good = {"summary": "raw", "other": "raw", "after_other": "other"}
+    graph = Graph(
+        [
+            raw(),
+            models(**good),
+            follower("fit", "summary"),
+            follower("page", "summary", "fit"),
+            follower("odd", "other"),
+        ]
+    )
+    graph.run("raw", day="2010-12-01")
+    graph.run("summary", "other", "after_other")
+    graph.run("fit", "page", "odd")
+    assert graph.tick() == {}
+    graph.assets[1] = models("other", **good)
+    graph.tick()
+    return graph
+
+
+def test_what_reads_a_model_is_started_after_the_run_of_the_models_though_an_unrelated_one_failed(beside):
+    for _ in range(2):
+        beside.run("raw", day="2010-12-07")
+        assert beside.tick() == {"summary": None, "other": None, "after_other": None}
+        assert beside.tick() == {}
+        assert not beside.run("summary", "other", "after_other")
+        assert beside.tick() == {"fit": None, "page": None}
+        assert beside.tick() == {}
+        assert beside.run("fit", "page")
+        assert beside.tick() == {}
+
+
+def test_what_reads_a_broken_model_is_started_when_the_model_was_put_right(beside):
+    beside.run("raw", day="2010-12-07")
+    beside.tick()
+    beside.run("summary", "other", "after_other")
+    beside.tick()
+    beside.run("fit", "page")
+    beside.tick()
+    beside.assets[1] = models(summary="raw", other="raw", after_other="other")
+    started = beside.tick()
+    assert {"other", "after_other"} <= started.keys()
+    assert not {"odd", "fit", "page"} & started.keys()
+    assert beside.run(*started)
+    assert "odd" in beside.tick()
+
+
+def test_what_a_run_of_everything_skipped_is_started_once_though_a_model_beside_it_is_broken(beside):
+    assert not beside.run("summary", "other", "after_other", "fit", "page", "odd")
+    assert beside.tick() == {"fit": None, "page": None}
+    beside.assets[2] = follower("fit", "summary", fails=True)
+    assert not beside.run("fit", "page")
+    assert beside.tick() == {}
+    assert beside.tick() == {}
+
+
+def test_an_asset_that_fails_after_others_of_its_run_were_updated_is_not_repeated(beside):
+    beside.assets[3] = follower("page", "summary", "fit", fails=True)
+    beside.run("raw", day="2010-12-07")
+    beside.tick()
+    beside.run("summary", "other", "after_other")
+    assert beside.tick() == {"fit": None, "page": None}
+    assert beside.tick() == {}
+    assert not beside.run("fit", "page")
+    assert beside.tick() == {}
+    assert beside.tick() == {}
+
+
+def test_a_model_that_a_failed_check_kept_out_starts_when_the_check_passes_by_itself():
+    deps = {"summary": "raw", "after": "summary"}
+    graph = Graph([raw(), models(judged=True, **deps)])
+    graph.run("raw", day="2010-12-01")
+    graph.run("summary", "after")
+    assert graph.tick() == {}
+    graph.assets[1] = models(judged=False, **deps)
+    graph.run("raw", day="2010-12-02")
+    assert graph.tick() == {"summary": None, "after": None}
+    assert graph.tick() == {}
+    assert not graph.run("summary", "after")
+    assert graph.tick() == {}
+    check = dg.AssetCheckEvaluation(asset_key=dg.AssetKey("summary"), check_name="right", passed=True)
+    graph.instance.report_runless_asset_event(check)
+    assert graph.tick() == {"after": None}
+    assert graph.tick() == {}
+
+
+def test_a_source_that_fails_keeps_out_no_model_of_another_source():
+    def source(name: str, *, fails: bool = False) -> dg.AssetsDefinition:
+        @dg.asset(name=name, automation_condition=dg.AutomationCondition.on_cron("0 6 * * *"))
+        def asset() -> None:
+            if fails:
+                raise dg.Failure("planted")
+
+        return asset
+
+    deps = {"of_stores": "stores", "of_tills": "tills"}
+    graph = Graph([source("stores"), source("tills"), models(**deps)])
+    graph.run("stores", "tills", "of_stores", "of_tills")
+    graph.tick(datetime(2010, 12, 7, 5, 59, tzinfo=UTC))
+    graph.assets[0] = source("stores", fails=True)
+    assert graph.tick(datetime(2010, 12, 7, 6, 1, tzinfo=UTC)) == {"stores": None, "tills": None}
+    assert not graph.run("stores", "tills")
+    assert graph.tick(datetime(2010, 12, 7, 6, 2, tzinfo=UTC)) == {"of_tills": None}
+
+
 def test_an_update_that_ends_right_after_the_run_that_it_came_too_late_for_is_not_forgotten(graph):
     graph.run("raw", day="2010-12-07")
     assert graph.tick() == {"model": None, "mart": None}
@@ -237,6 +390,18 @@ def test_a_daily_asset_follows_for_the_days_that_are_there():
         graph.run("daily", day=day)
     graph.run("raw", day="2010-12-02")
     assert graph.tick() == {"daily": ["2010-12-02"]}
+
+
+@pytest.mark.parametrize("condition", [when_data_changes(), when_sources_change(dg.AssetKey("raw"))])
+def test_no_two_parts_of_the_condition_remember_under_one_name(condition):
+    def parts(one: dg.AutomationCondition) -> Iterator[dg.AutomationCondition]:
+        yield one
+        for child in one.children:
+            yield from parts(child)
+
+    remembering = {part for part in parts(condition) if part.name == "SINCE"}
+    names = {part.get_node_unique_id(parent_unique_id=None, index=None, target_key=None) for part in remembering}
+    assert len(names) == len(remembering) == 4
 
 
 def test_what_another_project_builds_is_not_awaited(graph):
@@ -310,21 +475,23 @@ class Watched:
         self.look()
         return [request.partition_key or request.asset_selection[0].path[-1] for request in self.look()[0]]
 
-    def run(self, request: dg.RunRequest) -> bool:
+    def run(
+        self, request: dg.RunRequest, tags: dict[str, str] | None = None, *others: dg.AssetsDefinition
+    ) -> list[str] | None:
+        """Return the names of what was materialised, None when the run failed."""
         specs = load_specs(self.root / "ingest", self.root)
         io_manager = WarehouseIOManager(path=str(self.root / "data" / "warehouse.duckdb"))
         assets = [ingest_asset(self.project, spec) for spec in specs]
-        defs = dg.Definitions(assets=assets, resources={"io_manager": io_manager})
-        return (
-            defs.resolve_implicit_global_asset_job_def()
-            .execute_in_process(
-                asset_selection=request.asset_selection,
-                partition_key=request.partition_key,
-                instance=self.instance,
-                raise_on_error=False,
-            )
-            .success
+        defs = dg.Definitions(assets=[*assets, *others], resources={"io_manager": io_manager})
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=request.asset_selection,
+            partition_key=request.partition_key,
+            instance=self.instance,
+            raise_on_error=False,
+            tags=tags,
         )
+        made = [event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization]
+        return made if result.success else None
 
     def record(self, *requests: dg.RunRequest) -> None:
         """Put on record what the runs of these requests leave there."""
@@ -345,7 +512,8 @@ class Watched:
         self.look()
         requests, _ = self.look()
         names = [request.partition_key or request.asset_selection[0].path[-1] for request in requests]
-        return [name if self.run(request) else f"{name}!" for name, request in zip(names, requests, strict=True)]
+        made = [self.run(request) for request in requests]
+        return [f"{name}!" if found is None else name for name, found in zip(names, made, strict=True)]
 
 
 @pytest.fixture
@@ -361,6 +529,99 @@ def watched(rendered, tmp_path) -> Iterator[Watched]:
         watched = Watched(tmp_path, instance)
         watched.edit("${LANDING:-sample/retail}", "landing")
         yield watched
+
+
+DEFS = """
+import dagster as dg
+from building_block.ingest.assets import ingest_asset
+from building_block.ingest.load import load_specs
+from building_block.landing_sensor import landing_sensor
+from building_block.project import Project
+from building_block.warehouse.io_manager import WarehouseIOManager
+from pathlib import Path
+
+project = Project(Path(__file__).parent)
+specs = load_specs(project.ingest, project.root)
+defs = dg.Definitions(
+    assets=[ingest_asset(project, spec) for spec in specs],
+    sensors=[landing_sensor(project, specs)],
+    resources={"io_manager": WarehouseIOManager(path=str(project.root / "data/warehouse.duckdb"), lock_timeout=0.2)},
+    executor=dg.in_process_executor,
+)
+"""
+
+
+@dataclass
+class Launching(Watched):
+    """A watched project over which Dagster's own daemon code looks; the runs that it launches run in this process."""
+
+    looks: int = 0
+
+    def tick(self) -> list[str]:
+        """Let the daemon look once, and return the days that it put in the queue."""
+        before = {run.run_id for run in self.instance.get_runs()}
+        self.looks += 1
+        with self._workspace() as workspace, freeze_time(datetime.now(tz=UTC) + timedelta(minutes=self.looks)):
+            errors = [*execute_sensor_iteration(workspace, logging.getLogger(), None, None)]
+        assert not any(errors)
+        return [run.tags["dagster/partition"] for run in self.instance.get_runs() if run.run_id not in before]
+
+    def run_what_waits(self) -> list[str]:
+        """Run what waits in the queue and return its days, `!` after what failed."""
+        done = []
+        with self._workspace() as workspace:
+            for run in self.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])):
+                self.instance.launch_run(run.run_id, workspace.create_request_context())
+                failed = self.instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS
+                done.append(run.tags["dagster/partition"] + "!" * failed)
+        return done
+
+    def land_and_run(self) -> list[str]:
+        """Look as often as a file needs, run what that started, and look once more."""
+        assert self.tick() == []
+        self.tick()
+        done = self.run_what_waits()
+        assert self.tick() == []
+        return done
+
+    def try_again(self) -> list[str]:
+        """Let the daemon run again what it would, and return the days that it put in the queue."""
+        before = {run.run_id for run in self.instance.get_runs()}
+        with self._workspace() as workspace:
+            errors = [*EventLogConsumerDaemon().run_iteration(workspace)]
+        assert not any(errors)
+        return [run.tags["dagster/partition"] for run in self.instance.get_runs() if run.run_id not in before]
+
+    def forget(self) -> None:
+        """Reset the cursor, as a person may in the browser."""
+        (state,) = self.instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+        data = state.instigator_data._replace(cursor=None)
+        self.instance.update_instigator_state(state.with_data(data))
+
+    def rows(self) -> int:
+        with duckdb.connect(self.root / "data" / "warehouse.duckdb", read_only=True) as connection:
+            (count,) = connection.execute("select count(*) from raw.invoices").fetchone()
+        return count
+
+    @contextmanager
+    def _workspace(self) -> Iterator[WorkspaceProcessContext]:
+        # Of a new name each time: Dagster imports a file once, and the ingest files may have changed.
+        file = self.root / f"defs_{uuid.uuid4().hex}.py"
+        file.write_text(DEFS)
+        target = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(file), attribute="defs")
+        origin = InProcessCodeLocationOrigin(target, location_name="sales")
+        with create_test_daemon_workspace_context(InProcessWorkspaceLoadTarget(origin), self.instance) as workspace:
+            yield workspace
+
+
+@pytest.fixture
+def launching(watched) -> Iterator[Launching]:
+    """The watched project, with a Dagster that launches runs."""
+    launcher = {"module": SyncInMemoryRunLauncher.__module__, "class": "SyncInMemoryRunLauncher"}
+    settings = yaml.safe_load((ROOT / "template" / "platform" / "dagster.yaml").read_text())
+    overrides = {"run_launcher": launcher} | {key: settings[key] for key in ("telemetry", "run_retries")}
+    with dg.DagsterInstance.local_temp(str(watched.root / "dagster"), overrides=overrides) as instance:
+        yield Launching(watched.root, instance)
 
 
 @dataclass
@@ -425,7 +686,10 @@ def test_a_file_that_fails_is_not_started_again_until_it_is_replaced(watched):
     for _ in range(3):
         requests, said = watched.look()
         assert requests == []
-        assert said.startswith("raw/invoices: 2010-12-02 started and not done yet; if the run failed, land the file")
+        assert said == (
+            "raw/invoices: 2010-12-02 started and not done yet; if the run failed, put right what failed, then land "
+            "the file again, or materialise it in the browser or by `poe build`"
+        )
     watched.land("2010-12-02.csv")
     assert watched.look_and_run() == ["2010-12-02"]
 
@@ -437,18 +701,54 @@ def test_a_file_that_failed_is_started_again_when_its_ingest_file_is_put_right(w
     assert watched.look_and_run() == ["2010-12-02"]
 
 
-def test_dagster_itself_starts_no_second_run_for_the_same_file_though_the_cursor_was_reset(watched):
-    watched.land("2010-12-02.csv")
-    watched.look()
-    [first], _ = watched.look()
-    watched.cursor = "not a cursor"
-    watched.look()
-    [second], _ = watched.look()
-    assert first.run_key == second.run_key
-    watched.land("2010-12-02.csv", HEADER + LINE * 2)
-    watched.look()
-    [third], _ = watched.look()
-    assert third.run_key != first.run_key
+def test_a_file_that_is_put_back_as_it_was_is_read_again(launching):
+    file = launching.land("2010-12-02.csv")
+    kept = Path(shutil.copy2(file, launching.root / "kept.csv"))
+    assert launching.land_and_run() == ["2010-12-02"]
+    for _ in range(2):
+        launching.land("2010-12-02.csv", HEADER + LINE * 2)
+        assert launching.land_and_run() == ["2010-12-02"]
+        assert launching.rows() == 2
+        shutil.copy2(kept, file)
+        assert launching.land_and_run() == ["2010-12-02"]
+        assert launching.rows() == 1
+    assert launching.land_and_run() == []
+
+
+def test_a_day_is_read_again_when_its_ingest_file_is_put_back_as_it_was(launching):
+    launching.land("2010-12-02.csv")
+    assert launching.land_and_run() == ["2010-12-02"]
+    for old, new in (("undeclared_columns: fail", "undeclared_columns: ignore"),) * 2:
+        launching.edit(old, new)
+        assert launching.land_and_run() == ["2010-12-02"]
+        launching.edit(new, old)
+        assert launching.land_and_run() == ["2010-12-02"]
+    assert launching.land_and_run() == []
+
+
+def test_a_file_that_failed_is_tried_once_more_when_it_is_put_back(launching):
+    file = launching.land("2010-12-02.csv", HEADER + "broken\n")
+    kept = Path(shutil.copy2(file, launching.root / "kept.csv"))
+    assert launching.land_and_run() == ["2010-12-02!"]
+    assert launching.land_and_run() == []
+    launching.land("2010-12-02.csv")
+    assert launching.land_and_run() == ["2010-12-02"]
+    shutil.copy2(kept, file)
+    assert launching.land_and_run() == ["2010-12-02!"]
+    assert launching.land_and_run() == []
+
+
+def test_dagster_itself_starts_no_second_run_for_what_waits_though_the_cursor_was_reset(launching):
+    launching.land("2010-12-02.csv")
+    assert launching.tick() == []
+    assert launching.tick() == ["2010-12-02"]
+    for _ in range(2):
+        launching.forget()
+        assert launching.tick() == []
+        assert launching.tick() == []
+    assert launching.run_what_waits() == ["2010-12-02"]
+    launching.forget()
+    assert launching.land_and_run() == []
 
 
 def test_a_file_that_vanishes_starts_nothing_takes_nothing_and_is_told(watched):
@@ -591,17 +891,21 @@ with dg.DagsterInstance.get() as instance:
             }
             started = new or started
             print("TICK", json.dumps(new))
-        elif action == "run":
+        elif action in ("run", "run in vain"):
             whole = [dg.AssetKey([project.domain.slug, *name.split("/")]) for name, days in started.items() if not days]
             job = definitions.resolve_implicit_global_asset_job_def()
-            assert job.execute_in_process(asset_selection=whole, instance=instance, raise_on_error=False).success
+            result = job.execute_in_process(asset_selection=whole, instance=instance, raise_on_error=False)
+            assert result.success == (action == "run")
         else:
             assert not build(project, [action], Console(file=sys.stderr)).messages
 """
 
 
 def ticks(project: StampedProject, *actions: str, **environment: str) -> list[dict[str, list[str]]]:
-    """Do the actions: `tick` evaluates the conditions, `run` runs what it started, any other is built by its name."""
+    """Do the actions: `tick` evaluates the conditions, `run` runs what the last one started, others are built by name.
+
+    Days are not run. `run in vain` asserts that the run fails.
+    """
     result = project.run(sys.executable, "-W", "ignore", "-c", TICK, *actions, **environment)
     assert result.returncode == 0, result.stdout + result.stderr
     return [json.loads(line.removeprefix("TICK")) for line in result.stdout.splitlines() if line.startswith("TICK")]
@@ -626,11 +930,12 @@ def test_over_the_real_calendar_models_follow_though_saturdays_and_christmas_are
         def daily() -> None: ...
         """
     project.write("src/sales/defs/daily.py", textwrap.dedent(daily))
-    fresh, quiet, landed, twice, done = ticks(
-        project, "tick", "tick", "raw", "tick", "tick", "run", "tick", LANDING=str(real_data)
+    fresh, quiet, landed, twice, after, done = ticks(
+        project, "tick", "tick", "raw", "tick", "tick", "run", "tick", "run", "tick", LANDING=str(real_data)
     )
     assert fresh == quiet == {}
-    assert landed == {name: [] for name in MODELS | FORECAST} | {"ml/daily": days}
+    assert landed == {name: [] for name in MODELS} | {"ml/daily": days}
+    assert after == {name: [] for name in FORECAST}
     assert twice == done == {}
     assert project.query("select count(*) from published.daily_orders") == [(44,)]
 
@@ -641,10 +946,25 @@ def test_over_the_real_calendar_models_follow_though_saturdays_and_christmas_are
     own = "version: 2\nmodels:\n- {name: stores, config: {meta: {dagster: {auto_materialize_policy: {type: lazy}}}}}\n"
     project.write("dbt/models/marts/by_hand.sql", "select 1 as store from {{ ref('orders_cleaned') }} limit 1\n")
     project.write("dbt/models/marts/by_hand.yml", own.replace("stores", "by_hand"))
-    changed, again = ticks(project, "tick", "tick", LANDING=str(real_data))
-    after = {"marts/stores", "marts/daily_order_summary", "published/daily_orders", *FORECAST}
-    assert changed == {name: [] for name in after}
+    changed, again, after = ticks(project, "tick", "tick", "run", "tick", LANDING=str(real_data))
+    assert changed == {name: [] for name in ("marts/stores", "marts/daily_order_summary", "published/daily_orders")}
     assert again == {}
+    assert after == {name: [] for name in FORECAST}
+
+
+@pytest.mark.slow
+def test_a_broken_model_keeps_back_only_what_reads_it_and_starts_when_it_was_put_right(project):
+    broken = "select 1 / 0::varchar as one from {{ ref('orders_cleaned') }} limit 1\n"
+    project.write("dbt/models/marts/broken.sql", broken)
+    project.write("dbt/models/marts/after_broken.sql", "select one from {{ ref('broken') }}\n")
+    fresh, landed, after, done = ticks(project, "tick", "raw", "tick", "run in vain", "tick", "run", "tick")
+    ours = {name: [] for name in ("marts/broken", "marts/after_broken")}
+    assert (fresh, done) == ({}, {})
+    assert landed == {name: [] for name in MODELS} | ours
+    assert after == {name: [] for name in FORECAST}
+    project.write("dbt/models/marts/broken.sql", broken.replace("0::varchar", "1"))
+    assert ticks(project, "tick", "run", "tick") == [ours, {}]
+    assert project.query("from marts.after_broken") == [(1.0,)]
 
 
 def test_ingest_by_cron_reads_the_last_day_that_is_over(watched):
@@ -653,6 +973,33 @@ def test_ingest_by_cron_reads_the_last_day_that_is_over(watched):
     assert graph.tick(datetime(2010, 12, 7, 5, 59, tzinfo=UTC)) == {}
     assert graph.tick(datetime(2010, 12, 7, 6, 1, tzinfo=UTC)) == {"sales/raw/invoices": ["2010-12-06"]}
     assert graph.tick(datetime(2010, 12, 7, 6, 2, tzinfo=UTC)) == {}
+
+
+def test_ingest_by_cron_reads_a_day_that_is_new_or_changed_and_no_other(watched):
+    watched.land("2010-12-06.csv")
+    day = dg.RunRequest(asset_selection=[dg.AssetKey(["sales", "raw", "invoices"])], partition_key="2010-12-06")
+    assert watched.run(day, BY_CONDITION) == ["invoices"]
+    assert watched.run(day, BY_CONDITION) == []
+    assert watched.run(day) == ["invoices"]  # by hand: who asks for it has it read
+    watched.land("2010-12-06.csv", HEADER + LINE * 2)
+    assert watched.run(day, BY_CONDITION) == ["invoices"]
+    watched.edit("undeclared_columns: fail", "undeclared_columns: ignore")
+    assert watched.run(day, BY_CONDITION) == ["invoices"]
+    assert watched.run(day, BY_CONDITION) == []
+
+
+def test_what_follows_a_table_that_cron_found_unchanged_is_not_built(watched):
+    watched.table("stores")
+    watched.land("stores.csv", "store\nYork\n")
+
+    @dg.asset(key_prefix=["sales", "marts"], deps=[["sales", "raw", "stores"]])
+    def towns() -> None: ...
+
+    both = dg.RunRequest(asset_selection=[dg.AssetKey(["sales", "raw", "stores"]), towns.key])
+    assert watched.run(both, BY_CONDITION, towns) == ["stores", "towns"]
+    assert watched.run(both, BY_CONDITION, towns) == []
+    watched.land("stores.csv", "store\nYork\nBath\n")
+    assert watched.run(both, BY_CONDITION, towns) == ["stores", "towns"]
 
 
 # Runs whose process is gone -------------------------------------------------------------------------------------------
@@ -678,10 +1025,31 @@ def test_a_run_whose_process_is_gone_is_ended_and_one_that_lives_is_left(tmp_pat
         def statuses() -> dict[str, str]:
             return {name: instance.get_run_by_id(run).status.value for name, run in runs.items()}
 
-        end_abandoned_runs(instance, building=True)
+        end_abandoned_runs(instance, building=True, again=True)
         assert statuses() == {"alive": "STARTED", "gone": "FAILURE", "build": "STARTED", "other": "STARTED"}
-        end_abandoned_runs(instance, building=False)
+        end_abandoned_runs(instance, building=False, again=True)
         assert statuses() == {"alive": "STARTED", "gone": "FAILURE", "build": "CANCELED", "other": "STARTED"}
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["poe start", "poe build"])
+def test_a_run_whose_process_is_gone_is_run_again_unless_a_build_does_its_work(launching, again):
+    launching.land("2010-12-02.csv")
+    assert launching.tick() == launching.try_again() == []
+    assert launching.tick() == ["2010-12-02"]
+    (run,) = launching.instance.get_runs()
+    launching.instance.add_run_tags(run.run_id, {".dagster/grpc_info": json.dumps({"host": "", "socket": "gone"})})
+    begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+    launching.instance.report_dagster_event(begun, run.run_id)
+    end_abandoned_runs(launching.instance, building=False, again=again)
+    assert launching.try_again() == ["2010-12-02"] * again
+
+
+def test_a_run_that_failed_in_a_build_is_not_run_again_by_the_daemon(launching):
+    launching.land("2010-12-02.csv", HEADER + "broken\n")
+    assert launching.try_again() == []
+    day = dg.RunRequest(asset_selection=[dg.AssetKey(["sales", "raw", "invoices"])], partition_key="2010-12-02")
+    assert launching.run(day) is None
+    assert launching.try_again() == []
 
 
 # The daemon -----------------------------------------------------------------------------------------------------------
@@ -717,17 +1085,18 @@ def daemon(built) -> Iterator[tuple[StampedProject, dg.DagsterInstance]]:
 
 
 @pytest.mark.slow
-def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published(daemon):
+def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published_and_the_report(daemon):
     project, instance = daemon
-    raw_key, published = (
-        dg.AssetKey(["sales", *name.split("/")]) for name in ("raw/invoices", "published/daily_orders")
+    raw_key, published, report = (
+        dg.AssetKey(["sales", *name.split("/")])
+        for name in ("raw/invoices", "published/daily_orders", "reporting/order_report")
     )
-    before = instance.get_latest_materialization_event(published).timestamp
+    before = {key: instance.get_latest_materialization_event(key).timestamp for key in (published, report)}
     folder = project.root / "sample" / "retail"
     day = (folder / "2010-12-14.csv").read_text().replace("2010-12-14", "2010-12-15")
     (folder / "2010-12-15.csv").write_text(day)
-    deadline = time.monotonic() + 240
-    while instance.get_latest_materialization_event(published).timestamp == before:
+    deadline = time.monotonic() + 480
+    while any(instance.get_latest_materialization_event(key).timestamp == then for key, then in before.items()):
         assert time.monotonic() < deadline, (project.root / "daemon.log").read_text()[-5000:]
         time.sleep(1)
     assert "2010-12-15" in instance.get_materialized_partitions(raw_key)
@@ -736,6 +1105,14 @@ def test_a_file_that_lands_while_the_daemon_runs_reaches_what_is_published(daemo
         time.sleep(0.5)
     days = "select count(*) from published.daily_orders where order_date = '2010-12-15'"
     assert project.query(days) == [(1,)]
-    starters = {run.tags.get("dagster/sensor_name") for run in instance.get_runs(limit=2)}
-    assert starters == {"bb_landing", "bb_automation"}
-    assert instance.get_freshness_state_records([raw_key])[raw_key].freshness_state.value == "PASS"
+
+    def tags(key: dg.AssetKey, day: str | None = None) -> dict[str, str]:
+        wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[day] if day else None)
+        (made,) = instance.fetch_materializations(wanted, limit=1).records
+        return instance.get_run_by_id(made.run_id).tags
+
+    assert tags(raw_key, "2010-12-15")["dagster/sensor_name"] == "bb_landing"
+    assert tags(published)["dagster/sensor_name"] == "bb_automation"
+    assert BY_CONDITION.keys() <= tags(published).keys()
+    states = instance.get_freshness_state_records([raw_key, published])
+    assert [states[key].freshness_state.value for key in (raw_key, published)] == ["PASS", "PASS"]

@@ -81,7 +81,7 @@ def test_the_graph_shows_the_layers_a_failed_check_and_the_way_to_the_report(bui
         page.goto(f"{address}/assets/sales/reporting/order_report")
         file = project.root / "data" / "reporting" / "order_report.html"
         expect(page.get_by_text(str(file))).to_be_visible()
-        expect(page.get_by_role("cell", name="Expected in the next 30 days", exact=True)).to_be_visible()
+        expect(page.get_by_role("cell", name="Sum of the daily medians, next 30 days", exact=True)).to_be_visible()
         page.screenshot(path=tmp_path / "asset.png")
     page.close()
 

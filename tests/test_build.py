@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from tests.conftest import StampedProject
@@ -127,12 +128,107 @@ def test_a_failing_test_of_dbt_stops_what_comes_after_it_in_every_build_until_it
         assert "Traceback" not in result.stdout + result.stderr
         rows = {line.split()[0]: line for line in result.stdout.splitlines() if "/" in line}
         assert "1 failed" in rows["marts/daily_order_summary"]
-        assert rows["published/daily_orders"].endswith("not built")
+        assert rows["published/daily_orders"].endswith("waits for marts/daily_order_summary")
         assert built.query("from published.daily_orders") == before
     built.write("dbt/models/marts/daily_order_summary.yml", good)
     result = built.poe("build")
     assert result.returncode == 0, result.stderr
     assert assets_of(result.stdout) == AFTER_SUMMARY
+
+
+def rows_of(table: str) -> dict[str, str]:
+    return {line.split()[0]: line.rstrip() for line in table.splitlines() if "/" in line}
+
+
+def test_a_broken_model_keeps_back_only_what_reads_it(built):
+    broken = "select 1 / 0::varchar as one from {{ ref('orders_cleaned') }} limit 1\n"
+    built.write("dbt/models/marts/broken.sql", broken)
+    built.write("dbt/models/marts/after_broken.sql", "select one from {{ ref('broken') }}\n")
+    built.replace("dbt/models/marts/daily_order_summary.sql", "group by order_date", "group by order_date having true")
+    for others in (AFTER_SUMMARY, []):
+        result = built.poe("build")
+        assert result.returncode == 1
+        assert re.findall(r"^BB\d+ \S+", result.stderr, re.MULTILINE) == ["BB505 dbt/models/marts/broken.sql:"]
+        assert sorted(assets_of(result.stdout)) == sorted(["marts/broken", "marts/after_broken", *others])
+        rows = rows_of(result.stdout)
+        assert rows["marts/after_broken"].endswith("waits for marts/broken")
+        assert [name for name, row in rows.items() if row.endswith("failed")] == ["marts/broken"]
+    built.write("dbt/models/marts/broken.sql", broken.replace("0::varchar", "1"))
+    result = built.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["marts/broken", "marts/after_broken"]
+
+
+def test_a_table_that_cannot_be_read_keeps_back_no_model_of_another(built):
+    built.write("ingest/stores.yaml", STORES)
+    built.write("sample/stores.csv", "shop\nYork\n")
+    built.write("dbt/models/marts/stores.sql", "select store from {{ source('raw', 'stores') }}\n")
+    built.replace("dbt/models/marts/daily_order_summary.sql", "group by order_date", "group by order_date having true")
+    result = built.poe("build")
+    assert result.returncode == 1
+    assert sorted(assets_of(result.stdout)) == sorted(["raw/stores", "marts/stores", *AFTER_SUMMARY])
+    rows = rows_of(result.stdout)
+    assert rows["marts/stores"].endswith("waits for raw/stores")
+    assert [name for name, row in rows.items() if row.endswith("failed")] == ["raw/stores"]
+
+
+def test_an_asset_whose_blocking_check_breaks_is_not_passed_on(built):
+    built.write(
+        "src/sales/defs/checks.py",
+        """
+import dagster as dg
+
+
+@dg.asset_check(asset=["sales", "ml", "order_forecast_model"], blocking=True)
+def sound():
+    raise ValueError("planted")
+""",
+    )
+    result = built.poe("build", "order_forecast_model+")
+    assert result.returncode == 1
+    assert "ValueError: planted" in result.stderr
+    rows = rows_of(result.stdout)
+    assert rows["ml/predicted_orders"].endswith("waits for ml/order_forecast_model")
+    assert rows["ml/order_forecast_model"].endswith("failed")
+
+
+def test_a_page_that_was_deleted_is_written_again(project):
+    page = project.root / "data" / "reporting" / "order_report.html"
+    assert project.poe("build").returncode == 0
+    page.unlink()
+    result = project.poe("build")
+    assert result.returncode == 0, result.stderr
+    assert assets_of(result.stdout) == ["reporting/order_report"]
+    assert page.is_file()
+    assert project.poe("build").stdout.strip() == UP_TO_DATE
+
+
+def test_of_days_that_have_a_file_each_only_those_are_written_again_whose_file_is_gone(built):
+    built.write(
+        "src/sales/defs/pages.py",
+        """
+import dagster as dg
+from building_block.project import Project
+
+
+@dg.asset(
+    key_prefix=["sales", "reporting"],
+    group_name="reporting",
+    partitions_def=dg.DailyPartitionsDefinition("2010-12-01", end_date="2010-12-05"),
+    deps=[["sales", "raw", "invoices"]],
+)
+def pages(context) -> dg.MaterializeResult:
+    page = Project.here().data / f"{context.partition_key}.txt"
+    page.write_text("a page")
+    return dg.MaterializeResult(metadata={"page": dg.MetadataValue.path(page), "read": dg.MetadataValue.path("here")})
+""",
+    )
+    assert built.poe("build").returncode == 0
+    (built.root / "data" / "2010-12-02.txt").unlink()
+    result = built.poe("build")
+    assert re.search(r"^reporting/pages +1 ", result.stdout, re.MULTILINE), result.stdout
+    assert (built.root / "data" / "2010-12-02.txt").is_file()
+    assert built.poe("build").stdout.strip() == UP_TO_DATE
 
 
 @pytest.mark.parametrize("change", ["test", "macro", "setting"])
@@ -187,7 +283,7 @@ def test_a_source_without_any_data_yet_keeps_only_what_reads_it_waiting(built):
     assert result.returncode == 0, result.stderr
     assert "raw/stores: nothing has landed yet" in result.stdout
     assert assets_of(result.stdout) == ["marts/stores"]
-    assert "not built" in result.stdout
+    assert "waits for raw/stores" in result.stdout
 
 
 def test_files_outside_of_the_partitions_are_told(built):
@@ -530,3 +626,41 @@ def test_the_warehouse_alone_can_be_deleted(built):
     (built.root / "data" / "warehouse.duckdb").unlink()
     assert built.poe("build").returncode == 0
     assert built.query("select count(*) from published.daily_orders") == [(36,)]
+
+
+def test_a_model_that_finds_the_warehouse_held_says_by_whom(built):
+    # Of another file: before dbt starts the platform itself waits for the warehouse.
+    built.write(
+        "settings/profiles.yml",
+        "warehouse: {outputs: {duckdb: {path: ../data/other.duckdb, retries: {connect_attempts: 1}}}}\n",
+    )
+    hold = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", hold, built.root / "data" / "other.duckdb"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout.readline() == b"ready\n"
+            result = built.poe("build", "marts/daily_order_summary")
+        finally:
+            holder.kill()
+    (message,) = result.stderr.splitlines()
+    assert message.startswith(f"BB301 {built.root / 'data' / 'warehouse.duckdb'}: process {holder.pid} took the ware")
+
+
+def test_what_ends_dbt_before_its_first_model_is_told_in_one_line(built):
+    built.write("settings/profiles.yml", "warehouse: {outputs: {duckdb: {settings: {memory_limit: much}}}}\n")
+    result = built.poe("build", "marts/daily_order_summary")
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("BB505 dbt: Parser Error: ")
+    assert message.endswith("; look at dbt's log in data/logs/")
+
+
+@pytest.mark.parametrize(("selection", "status"), [((), "CANCELED"), (("marts/daily_order_summary",), "FAILURE")])
+def test_a_run_of_the_daemon_whose_process_is_gone_is_left_to_the_daemon_only_by_a_partial_build(
+    built, selection, status
+):
+    with dg.DagsterInstance.from_config(str(built.root / "data" / "dagster")) as instance:
+        run_id = dg._core.utils.make_new_run_id()
+        tags = {".dagster/grpc_info": '{"host": "", "socket": "gone"}'}
+        instance.add_run(dg.DagsterRun("job", run_id, status=dg.DagsterRunStatus.STARTED, tags=tags))
+        assert built.poe("build", *selection).returncode == 0
+        assert instance.get_run_by_id(run_id).status.value == status

@@ -46,6 +46,42 @@ def test_what_an_ingest_file_says_reaches_dagster(project):
     assert told["partitions"] == "2010-12-01"
 
 
+AGE = """
+import asyncio, datetime, json
+import dagster as dg
+from building_block.definitions import defs
+from building_block.project import Project
+from dagster._core.definitions.freshness_evaluator import FRESHNESS_EVALUATORS_BY_POLICY_TYPE
+from dagster._core.loader import LoadingContextForTest
+from dagster._core.test_utils import freeze_time
+
+Project.here().enter()
+graph = defs().resolve_asset_graph()
+nodes = {"/".join(node.key.path[1:]): node for node in graph.asset_nodes if node.freshness_policy}
+
+def state(node, hours):
+    evaluator = FRESHNESS_EVALUATORS_BY_POLICY_TYPE[type(node.freshness_policy)]()
+    with freeze_time(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)):
+        return asyncio.run(evaluator.evaluate_freshness(LoadingContextForTest(instance), node)).value
+
+with dg.DagsterInstance.get() as instance:
+    print(json.dumps({name: [state(node, hours) for hours in (23, 47, 71, 73)] for name, node in nodes.items()}))
+"""
+
+
+def test_a_table_is_overdue_when_its_freshness_says_so_whatever_layer_it_is_of(built):
+    built.replace("ingest/invoices.yaml", "columns:\n", "freshness: 2d\ncolumns:\n")
+    built.write("settings/dbt_project.yml", "models: {sales: {intermediate: {+meta: {freshness: 24h}}}}\n")
+    assert built.poe("generate").returncode == 0
+    result = built.run(sys.executable, "-W", "ignore", "-c", AGE)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout.splitlines()[-1]) == {
+        "raw/invoices": ["PASS", "PASS", "FAIL", "FAIL"],
+        "intermediate/int_orders__judged": ["PASS", "FAIL", "FAIL", "FAIL"],
+        "published/daily_orders": ["PASS", "PASS", "PASS", "FAIL"],
+    }
+
+
 def test_models_are_named_owned_and_checked_as_the_house_does_it(project):
     told = shown(project)
     assert {key.split("/")[0] for key in told["keys"]} == {"sales"}

@@ -325,6 +325,7 @@ ONE_BY_ONE = {
     Code.TOOL_MISSING,
     Code.NO_REPOSITORY,
     Code.MODEL_RULE,
+    Code.DBT_FRESHNESS,
 }
 
 
@@ -426,6 +427,13 @@ def test_a_model_that_breaks_a_rule_ends_in_the_message_of_the_example(project):
     )
     result = project.run("building-block", "check", "models")
     assert (result.returncode, result.stderr.strip()) == (1, EXPLANATIONS[Code.MODEL_RULE].example)
+
+
+def test_a_models_freshness_that_is_no_span_is_told_as_documented(project):
+    project.replace("dbt/models/published/daily_orders.yml", "{freshness: 3d}", "{freshness: 1 week}")
+    for command in ("build", "check"):
+        result = project.run("building-block", command)
+        assert (result.returncode, result.stderr.strip()) == (1, EXPLANATIONS[Code.DBT_FRESHNESS].example)
 
 
 def test_a_code_is_explained_offline_in_a_stamped_project(project):

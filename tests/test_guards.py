@@ -1,5 +1,6 @@
 """What must not enter a project's history is refused by name: by a commit's hooks, and by `poe lint`."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -208,7 +209,9 @@ FAULTS = {
         {"docs/untidy.yml": "one: 1\none: 2\n"},
     ),
     "a misspelt word": Fault(
-        "words", ["`recieve` should be `receive`", "docs/notes.md:1"], {"docs/notes.md": "We recieve.\n"}
+        "words",
+        ["`recieve` should be `receive`", "src/sales/defs/words.py:1"],
+        {"src/sales/defs/words.py": '"""We recieve."""\n'},
     ),
     "Python that breaks a rule": Fault(
         "python", ["F401", "src/sales/defs/unused.py:3"], {"src/sales/defs/unused.py": '"""Ours."""\n\nimport os\n'}
@@ -332,6 +335,13 @@ def test_an_incremental_model_is_well_written_sql(sales):
     assert result.returncode == 0, result.stdout
 
 
+def test_jinja_that_is_none_is_refused_though_the_lint_of_sql_leaves_it_to_dbt(sales):
+    sales.write("dbt/models/marts/open.sql", "select order_date\nfrom {{ ref('daily_order_summary') }\n")
+    result = sales.hook("models")
+    assert result.returncode == 1
+    assert "BB502 dbt/models/marts/open.sql: " in result.stdout
+
+
 def test_a_derived_file_edited_by_hand_is_refused(sales):
     sales.write("dbt/profiles.yml", "warehouse: {}\n")
     assert "BB402 dbt/profiles.yml:1: differs from what derives it; write `poe generate`" in sales.hook("files").stdout
@@ -344,11 +354,43 @@ def test_a_model_names_the_rule_that_cannot_hold_for_it(sales):
     sales.write("dbt/models/marts/lines.sql", FROM_MART)
     yml = model(tests="[not_null]").replace("<name>", "lines")
     sales.write("dbt/models/marts/lines.yml", yml)
-    assert "`lines` does not have a test for uniqueness" in sales.hook("models").stdout
-    skip = "    config: {meta: {dbt-bouncer: {skip_checks: [check_model_has_unique_test]}}}\n    columns:\n"
-    sales.write("dbt/models/marts/lines.yml", yml.replace("    columns:\n", skip))
+    said = sales.hook("models").stdout
+    assert "`lines` does not have a test for uniqueness" in said
+    (exception,) = re.findall(r", or except it in its \.yml: `(config: .*)`$", said, re.MULTILINE)
+    sales.write("dbt/models/marts/lines.yml", yml.replace("    columns:\n", f"    {exception}\n    columns:\n"))
     result = sales.hook("models")
     assert result.returncode == 0, result.stdout
+
+
+def test_a_rule_about_something_else_than_a_model_names_its_file(project):
+    project.write(
+        "platform/dbt-bouncer.yml",
+        "dbt_artifacts_dir: ../dbt/target\nmanifest_checks:\n"
+        "  - {name: check_source_names, source_name_pattern: ^shop_, description: name it shop_<table>}\n"
+        "  - {name: check_macro_description_populated, description: write one}\n"
+        "  - {name: check_exposure_has_meta_keys, keys: [owner], description: write one}\n"
+        "  - {name: check_unit_test_expect_format, permitted_formats: [csv], description: write csv}\n"
+        "  - {name: check_project_name, project_name_pattern: ^acme_, description: name it acme_<unit>}\n",
+    )
+    project.write("dbt/macros/half.sql", "{% macro half(x) %}{{ x }} / 2{% endmacro %}\n")
+    project.write(
+        "dbt/models/marts/board.yml",
+        "exposures:\n  - {name: board, type: dashboard, owner: {name: Ann}, depends_on: [ref('daily_order_summary')]}\n"
+        "unit_tests:\n  - name: one_day\n    model: daily_order_summary\n"
+        "    given: [{input: ref('orders_cleaned'), rows: []}]\n    expect: {rows: []}\n",
+    )
+    result = project.run("building-block", "check", "models")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    told = re.findall(r"^BB515 (\S+): .*; .*skip_checks: \[(\w+)\]", result.stderr, re.MULTILINE)
+    assert set(told) >= {
+        ("dbt/generated/raw.yml", "check_source_names"),
+        ("dbt/macros/half.sql", "check_macro_description_populated"),
+        ("platform/dbt/macros/generate_schema_name.sql", "check_macro_description_populated"),
+        ("dbt/models/marts/board.yml", "check_exposure_has_meta_keys"),
+        ("dbt/models/marts/board.yml", "check_unit_test_expect_format"),
+    }
+    assert "BB515 platform/dbt-bouncer.yml: Project name (`sales`) does not conform" in result.stderr
 
 
 def test_a_comment_or_a_baseline_says_that_something_is_no_secret(sales):
@@ -356,11 +398,69 @@ def test_a_comment_or_a_baseline_says_that_something_is_no_secret(sales):
     assert sales.hook("secrets").returncode == 0
     sales.write("sample/keys.json", f'{{"key": "{AWS_KEY}"}}\n')
     assert "sample/keys.json:1" in sales.hook("secrets").stdout
-    scan = sales.bare(".venv/bin/detect-secrets", "scan", "--no-verify", "sample")
-    sales.write("settings/secrets.baseline", scan.stdout)
+    record = ("sh", "-c", ".venv/bin/detect-secrets scan --no-verify > settings/secrets.baseline")
+    assert sales.bare(*record).returncode == 0
     assert sales.hook("secrets").returncode == 0
     sales.write("sample/more.json", f'{{"key": "{AWS_KEY[::-1]}", "other": "{AWS_KEY[:-1]}Z"}}\n')
     assert "sample/more.json:1" in sales.hook("secrets").stdout
+    assert sales.bare(*record).returncode == 0
+    assert sales.hook("secrets").returncode == 0
+
+
+def test_a_baseline_follows_the_secrets_that_moved_in_one_go(sales):
+    def write(first: str) -> None:
+        for number in range(24):  # enough for pre-commit to start several processes, were it let
+            sales.write(f"sample/keys_{number}.json", f'{{{first}\n  "key": "{AWS_KEY[:-2]}{number:02}"\n}}\n')
+
+    write("")
+    sales.git("add", "--all")
+    sales.write("settings/secrets.baseline", sales.bare(".venv/bin/detect-secrets", "scan", "--no-verify").stdout)
+    assert sales.hook("secrets").returncode == 0
+    write('\n  "moved": true,')
+    assert "Please `git add settings/secrets.baseline`" in sales.hook("secrets").stdout
+    again = sales.hook("secrets")
+    assert again.returncode == 0, again.stdout
+
+
+def test_a_line_of_a_derived_file_may_be_longer_than_one_that_a_person_writes(sales):
+    words = "\n  ".join(["Rechnungsdatenverarbeitung"] * 12)
+    sales.replace("ingest/invoices.yaml", "description: Invoice lines", f"description: >-\n  {words}\n  Invoice lines")
+    assert sales.bare(".venv/bin/poe", "generate").returncode == 0
+    assert max(map(len, (sales.root / "dbt/generated/raw.yml").read_text().splitlines())) > 120
+    result = sales.hook("yaml")
+    assert result.returncode == 0, result.stdout
+
+
+GERMAN = "Eine Zeile ist eine Position der Rechnung, oder sie wurde storniert; alle Adressen, als Objekt: vor dem Ist."
+
+
+def test_prose_in_german_is_committed(sales):
+    sales.write("README.md", f"# Rechnungen\n\n{GERMAN}\n")
+    sales.write("docs/hinweis.txt", f"{GERMAN}\n")
+    sales.replace("ingest/invoices.yaml", "description: Invoice lines", f"description: >-\n  {GERMAN}\n  Invoice lines")
+    sales.write("dbt/models/marts/ist_zeilen.sql", FROM_MART)
+    sales.write(
+        "dbt/models/marts/ist_zeilen.yml",
+        model(description=f"|-\n      {GERMAN}\n      Das Objekt ist alle.")
+        .replace("<name>", "ist_zeilen")
+        .replace("description: Day.", "description: Ob sie gilt oder nicht."),
+    )
+    # A name in SQL, German comments, and a whole file: what is code has a slot.
+    sales.write("dbt/models/marts/oder.sql", f"-- {GERMAN}\n{FROM_MART.replace('order_date', 'order_date as oder')}")
+    sales.write(
+        "dbt/models/marts/oder.yml", model().replace("<name>", "oder").replace("name: order_date", "name: oder")
+    )
+    sales.write("src/sales/defs/bericht.py", f'"""{GERMAN}"""\n')
+    assert "`oder` should be" in sales.hook("words").stdout
+    sales.write(
+        "settings/typos.toml",
+        '[default.extend-words]\nist = "ist"\noder = "oder"\n\n'
+        '[type.sql]\nextend-ignore-re = ["--.*"]\n\n'
+        '[files]\nextend-exclude = ["src/sales/defs/bericht.py"]\n',
+    )
+    assert sales.bare(".venv/bin/poe", "generate").returncode == 0
+    commit = sales.commit()
+    assert commit.returncode == 0, commit.stdout + commit.stderr
 
 
 @pytest.mark.slow
@@ -403,30 +503,33 @@ def tool(folder: Path) -> None:
     (folder / "the-tool").chmod(0o755)
 
 
-def test_a_tool_is_taken_from_the_projects_environment_before_any_other(rendered, tmp_path):
+def test_a_tool_is_taken_from_an_environment_of_the_project_and_from_no_other(rendered, tmp_path):
     root = tmp_path / "unit of sales"
     (root / "platform").mkdir(parents=True)
     shutil.copy2(rendered("minimal").root / "platform" / "hook.sh", root / "platform")
-    places = {name: tmp_path / f"the {name}" for name in ("venv", "conda", "path")}
-    folders = [root / ".venv/bin", root / ".pixi/envs/default/bin", places["venv"] / "bin", places["conda"] / "bin"]
-    for folder in (*folders, places["path"]):
+    active = tmp_path / "the active one"
+    folders = [root / ".venv/bin", root / ".pixi/envs/default/bin", active / "bin"]
+    for folder in folders:
         tool(folder)
-    environment = {
-        "PATH": f"/usr/bin:/bin:{places['path']}",
-        "VIRTUAL_ENV": str(places["venv"]),
-        "CONDA_PREFIX": str(places["conda"]),
-    }
+    (active / "bin" / "building-block").write_text("#!/bin/sh\n")
+    (active / "bin" / "building-block").chmod(0o755)
+    installed = active / "lib/python3.12/site-packages/_editable_impl_building_block.pth"
+    installed.parent.mkdir(parents=True)
+    installed.write_text(f"{root}/platform")
 
     def run() -> subprocess.CompletedProcess[str]:
         command = ("sh", "platform/hook.sh", "the-tool", "a b", "c")
+        environment = {"PATH": f"{active}/bin:/usr/bin:/bin", "VIRTUAL_ENV": str(active)}
         return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
-    for folder in (*folders, places["path"]):
+    for folder in folders:
         assert run().stdout == f"{folder}/the-tool a b c\n"
-        (folder / "the-tool").unlink()
-    gone = run()
-    assert gone.returncode == 1
-    assert gone.stderr == (
+        if folder != folders[-1]:
+            (folder / "the-tool").unlink()
+    installed.write_text(f"{tmp_path}/another unit/platform")
+    elsewhere = run()
+    assert (elsewhere.returncode, elsewhere.stdout) == (1, "")
+    assert elsewhere.stderr == (
         f"BB513 {root}: no environment of the project has the-tool; write `uv sync` or `pixi install` in that folder\n"
     )
 
@@ -443,10 +546,16 @@ def test_without_an_environment_a_commit_is_refused_with_the_command_to_write(sa
 def test_poe_lint_outside_a_repository_says_what_to_write(project):
     result = project.poe("lint", GIT_CEILING_DIRECTORIES=str(project.root.parent))
     assert result.returncode == 1
-    assert result.stderr.startswith(f"BB514 {project.root}: is not a git repository of its own")
+    assert result.stderr.startswith(f"BB514 {project.root}: is no git repository")
     assert result.stderr.rstrip().endswith("write `git init` in that folder")
+
+
+def test_poe_lint_in_a_folder_of_a_larger_repository_says_what_to_do(project):
     project.git("-C", str(project.root.parent), "init", "--quiet")
-    assert project.poe("lint").stderr.startswith(f"BB514 {project.root}: ")
+    result = project.poe("lint")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"BB514 {project.root}: is a folder of the git repository {project.root.parent}, ")
+    assert result.stderr.rstrip().endswith("; move the project out of that repository, and write `git init` in it")
 
 
 def test_a_hook_that_runs_all_hooks_ends_in_a_message_and_not_in_itself(project):

@@ -115,11 +115,10 @@ def test_what_the_template_derives_from_itself_is_up_to_date():
         assert file.read_text(encoding="utf-8") == text, f"{file.relative_to(ROOT)}: write `make template`"
 
 
-def test_the_sample_is_the_one_that_its_script_writes(tmp_path, monkeypatch):
+def test_the_sample_is_the_one_that_its_script_writes(tmp_path):
     from tools import sample
 
-    monkeypatch.setattr(sample, "FOLDER", tmp_path)
-    sample.write_sample()
+    sample.write_sample(tmp_path, sample.SEED)
     written = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert written == {file.name: file.read_bytes() for file in (TEMPLATE / "sample" / "retail").iterdir()}
 

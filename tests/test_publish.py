@@ -206,7 +206,7 @@ def test_only_the_valid_release_and_the_one_before_are_kept(built):
 
 @pytest.mark.slow
 def test_a_publication_that_is_killed_at_any_moment_leaves_a_whole_version(built):
-    """Killed before, between and after switches: what ``current.json`` names is always whole, and the next build goes on."""
+    """Killed before, between and after switches: ``current.json`` names a whole version, and the next build goes on."""
     code = (
         "from building_block.project import Project; from building_block.contracts.load import ports;"
         "from building_block.contracts.publish import publish; p = Project.here(); p.enter(); print('go', flush=True);"

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.conftest import SCENARIOS, StampedProject
+from tests.environment import give_environment
 
 
 def test_the_scenarios_are_at_least_these():
@@ -25,5 +26,6 @@ def test_a_fresh_project_passes_its_own_checks(rendered, scenario, task):
 def test_a_fresh_project_passes_all_hooks(rendered, scenario, tmp_path):
     project = StampedProject(shutil.copytree(rendered(scenario).root, tmp_path / "project"))
     project.git("init", "--quiet")
+    give_environment(project)
     result = project.poe("lint")
     assert result.returncode == 0, result.stdout + result.stderr

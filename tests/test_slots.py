@@ -1,5 +1,6 @@
 """A unit sets otherwise what the platform sets, without editing a platform file."""
 
+import re
 import tomllib
 
 import pytest
@@ -114,11 +115,20 @@ def test_sqlfluff(project):
 
 
 def test_typos(project):
-    project.write("dbt/models/marts/note.md", "recieve\n")
+    project.write("dbt/models/marts/note.sql", "-- recieve\n")
     assert "recieve" in project.run("typos", "dbt/models").stdout
     project.write("settings/typos.toml", '[default.extend-words]\nrecieve = "recieve"\n')
     derived(project, "_typos.toml")
     assert project.run("typos", "dbt/models").returncode == 0
+
+
+def test_words_of_yaml_are_its_keys(project):
+    project.write(
+        "docs/keys.yml",
+        "a:\n  - recieve: oder\n    b: adresse\n  - {recieve: 1, c: ist}\n  - als Objekt: ist\n  - alle\n",
+    )
+    found = project.run("typos", "--format", "brief", "docs/keys.yml").stdout
+    assert re.findall(r":(\d+):\d+: error: `(\w+)`", found) == [("2", "recieve"), ("4", "recieve")]
 
 
 def test_ignores_and_attributes(project):

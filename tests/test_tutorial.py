@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import StampedProject
+from tests.environment import give_environment
 from tools.ownership import ROOT
 
 DOCS = ROOT / "docs"
@@ -62,6 +64,8 @@ class Reader:
             commands = commands.replace(address, other)
         ended_in = self.tools / "folder"
         project = folder if (folder / "platform").is_dir() else folder / "sales"
+        if project.is_dir() and not (project / ".venv").is_dir():  # as the first `uv run` in it does
+            give_environment(StampedProject(project))
         result = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", f'{commands}\npwd > "{ended_in}"'],
             cwd=folder,

@@ -1,6 +1,8 @@
 """Plain `copier update` from every release to HEAD over a project that a unit has worked in."""
 
 import hashlib
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import StampedProject, answers
+from tests.environment import give_environment
 from tools.ownership import ROOT, classes_of
 
 RELEASES = {
@@ -153,6 +156,51 @@ def test_an_update_leaves_an_untouched_project_as_a_fresh_one(template, tmp_path
         return {path: digest for path, digest in files(of).items() if classes_of(path) != ["domain"]}
 
     assert of_others(project) == of_others(fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", RELEASES)
+def test_who_follows_the_message_of_an_update_can_commit_with_the_hooks_that_were_installed(
+    template, tmp_path, version
+):
+    project = stamp(template, version, tmp_path / "sales")
+    give_environment(project)
+    assert project.run(".venv/bin/pre-commit", "install").returncode == 0
+
+    def by_hand(command: str) -> subprocess.CompletedProcess[str]:
+        path = f"{project.root}/.venv/bin:/usr/bin:/bin"
+        return subprocess.run(
+            shlex.split(command),
+            cwd=project.root,
+            env={"PATH": path, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def committed() -> subprocess.CompletedProcess[str]:
+        project.git("add", "--all")
+        return by_hand("git -c user.name=Unit -c user.email=unit@example.org commit --message Update")
+
+    updated = copier(project, "update", "--defaults")
+    assert updated.returncode == 0, updated.stderr
+    _, _, message = updated.stderr.partition("Before you commit, in this folder")
+    assert "CHANGELOG.md" in message
+    early = committed()
+    assert early.returncode != 0
+    assert "; write `poe generate`" in early.stderr
+
+    commands = re.findall(r"^ +uv run (poe \w+) ", message, re.MULTILINE)
+    assert commands == ["poe generate", "poe check", "poe lint"]
+    generated, checked, linted = map(by_hand, commands)
+    assert (generated.returncode, checked.returncode) == (0, 0), checked.stderr
+    # What the last of them names is done as it says: the model is excepted.
+    for path, exception in re.findall(r"^BB515 (\S+)\.sql: .* in its \.yml: `(.*)`$", linted.stdout, re.MULTILINE):
+        name = f"  - name: {Path(path).name}\n"
+        project.replace(f"{path}.yml", name, f"{name}    {exception}\n")
+    done = committed()
+    assert done.returncode == 0, done.stderr
+    assert project.git("status", "--porcelain") == ""
 
 
 def test_every_release_is_a_commit_of_this_history():

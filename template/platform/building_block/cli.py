@@ -131,7 +131,7 @@ def _end_abandoned_runs(project: Project) -> None:
             building = False
         except Timeout:
             building = True
-        end_abandoned_runs(stack.enter_context(dg.DagsterInstance.get()), building=building)
+        end_abandoned_runs(stack.enter_context(dg.DagsterInstance.get()), building=building, again=True)
 
 
 def _generate(project: Project, below: str = "") -> None:

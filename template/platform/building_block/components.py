@@ -1,8 +1,30 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """The components that ``dg`` lists for a domain."""
 
+import dagster as dg
+
 from building_block.contracts.assets import PublishedPorts
 from building_block.dbt.component import DbtModels
-from building_block.ingest.component import IngestFolder
+from building_block.ingest.assets import ingest_asset
+from building_block.ingest.load import load_specs
+from building_block.landing_sensor import landing_sensor
+from building_block.project import Project
 
 __all__ = ["DbtModels", "IngestFolder", "PublishedPorts"]
+
+
+class IngestFolder(dg.Component, dg.Model, dg.Resolvable):
+    """One asset ``raw/<table>`` for each file of ``ingest/``, and one sensor for all of them."""
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the assets of the folder, and the sensor unless it is empty.
+
+        Raises:
+            ProblemError: any of the files is wrong; the error carries every problem of every file.
+        """
+        project = Project.here()
+        specs = load_specs(project.ingest, project.root)
+        return dg.Definitions(
+            assets=[ingest_asset(project, spec) for spec in specs],
+            sensors=[landing_sensor(project, specs)] if specs else [],
+        )

@@ -1,19 +1,38 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """Everything that a domain's code location holds; ``dg.toml`` points here, so a unit has no wiring to keep."""
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
 from building_block.automation import automation_sensor
-from building_block.loading import for_good
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Make in the block what lives as long as the process, without the garbage collector walking it again and again.
+
+    Of a location with 1000 ingest files and 1000 models the collector took a third of all CPU seconds: while it was
+    made, and once more when the process ended.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if enabled:
+            gc.enable()
+
+
 @dg.definitions
-@for_good()
+@collector_at_rest()
 def defs() -> dg.Definitions:
     """Return ingest, dbt and the domain's own definitions with the warehouse as their IO manager.
 

@@ -201,7 +201,8 @@ EXPLANATIONS = {
         ),
         why=(
             "DuckDB lets one process write, or many read. Runs of this project wait for each other; a SQL client "
-            "that stays open is waited for a minute."
+            "that stays open is waited for a minute. A run that Dagster started, by itself or from the browser, then "
+            "tries again every half minute, for about an hour."
         ),
         fix=(
             "Close the SQL client or notebook, or connect it read-only and only while you look. The number is the "
@@ -478,32 +479,49 @@ EXPLANATIONS = {
         why="Hooks run the tools of the project's own environment, so that each clone and CI judge alike.",
         fix=(
             "Write the command of the message once in each clone, and again after an update of the platform. `.venv` "
-            "and `.pixi` of the project are looked into first, then an active environment, then `PATH`."
+            "and `.pixi` of the project are looked into first, then the environment on `PATH` if this project was "
+            "installed into it. A tool from elsewhere is not taken: it may be of another version."
         ),
     ),
     Code.NO_REPOSITORY: Explanation(
         what="`poe lint` was called in a folder that is not the root of a git repository.",
         example=(
-            "BB514 /home/ann/sales: is not a git repository of its own, and hooks see only what git sees; write "
-            "`git init` in that folder"
+            "BB514 /home/ann/sales: is no git repository, and hooks see only what git sees; write `git init` in that "
+            "folder"
         ),
         why="Lint runs the hooks of a commit; what git ignores, such as the warehouse, is none of their business.",
-        fix="Write `git init` in the project's folder. It need not have a commit yet.",
+        fix=(
+            "Write `git init` in the project's folder; it need not have a commit yet. A project that lies inside of "
+            "another repository is moved out of it: there no hook, workflow or code owner of the project is found."
+        ),
     ),
     Code.MODEL_RULE: Explanation(
         what="A model breaks a rule of its layer: its name, its description, the test of its key, or what it reads.",
         example=(
             "BB515 dbt/models/published/late_orders.sql: `late_orders` references upstream models that are not "
-            "permitted: ['stg_retail__invoices']; let a published model read marts only"
+            "permitted: ['stg_retail__invoices']; let a published model read marts only, or except it in its .yml: "
+            "`config: {meta: {dbt-bouncer: {skip_checks: [check_lineage_permitted_upstream_models]}}}`"
         ),
         why=(
             "Who knows one project then knows all of them, and what is published stands on tables that were cleaned "
             "and tested."
         ),
         fix=(
-            "Do what the message says. A model that a rule cannot hold for names the rule in its `.yml`, with the "
-            "reason as a comment: `config: {meta: {dbt-bouncer: {skip_checks: [<rule>]}}}`. The rules stand in "
-            "`platform/dbt-bouncer.yml`."
+            "Do what the message says. A model that a rule cannot hold for names the rule in its `.yml`, below "
+            "`- name: <model>`, with the reason as a comment; the message has the line to write. A rule of a newer "
+            "platform holds for older models, too. All rules stand in `platform/dbt-bouncer.yml`."
+        ),
+    ),
+    Code.DBT_FRESHNESS: Explanation(
+        what="A model's `freshness` is not a span of hours or days.",
+        example=(
+            "BB530 dbt/models/published/daily_orders.sql config.meta.freshness: `1 week` is not a span of hours or "
+            "days; write hours as `36h` or days as `2d`"
+        ),
+        why="A table that nobody watches looks fresh for ever, and whoever wrote the span believes that it is watched.",
+        fix=(
+            "Write `config: {meta: {freshness: 2d}}` in the model's `.yml`. The value can also stand in the model "
+            "itself or, for a whole folder, in `settings/dbt_project.yml`; the file of the message is the model's."
         ),
     ),
 } | CONTRACTS

@@ -23,15 +23,15 @@ def lint(project: Project) -> int:
         what = "a hook calls `poe lint`, which runs all hooks"
         write = "write `poe generate`, and take such a hook out of settings/pre-commit-config.yaml"
         raise ProblemError(Problem(Code.DERIVED_STALE, ".pre-commit-config.yaml", what, write))
-    root = _git(project, "rev-parse", "--show-cdup")
-    if root is None or root.strip():
-        problem = Problem(
-            Code.NO_REPOSITORY,
-            str(project.root),
-            "is not a git repository of its own, and hooks see only what git sees",
-            "write `git init` in that folder",
-        )
-        raise ProblemError(problem)
+    above = _git(project, "rev-parse", "--show-cdup")
+    if above is None:
+        what, write = "is no git repository, and hooks see only what git sees", "write `git init` in that folder"
+        raise ProblemError(Problem(Code.NO_REPOSITORY, str(project.root), what, write))
+    if above.strip():
+        top = (project.root / above.strip()).resolve()
+        what = f"is a folder of the git repository {top}, and hooks, CI and code owners work at the root of one"
+        write = "move the project out of that repository, and write `git init` in it"
+        raise ProblemError(Problem(Code.NO_REPOSITORY, str(project.root), what, write))
     listed = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard") or ""
     files = sorted({path for path in listed.split("\0") if (project.root / path).is_file()})
     command = [sys.executable, "-m", "pre_commit", "run", "--files", *files]

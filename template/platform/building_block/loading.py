@@ -1,33 +1,13 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """Loads a project's definitions for a command: what a person wrote wrong becomes a message."""
 
-import gc
 import textwrap
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import dagster as dg
 
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-
-
-@contextmanager
-def for_good() -> Iterator[None]:
-    """Make in the block what lives as long as the process, without the garbage collector walking it again and again.
-
-    Of a location with 1000 ingest files and 1000 models the collector took a third of all CPU seconds: while it was
-    made, and once more when the process ended.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def load(project: Project) -> dg.Definitions:
@@ -44,7 +24,7 @@ def load(project: Project) -> dg.Definitions:
     except ProblemError:
         raise
     except Exception as error:
-        # Dagster may print whole manifests into one message.
+        # Dagster can put half a megabyte of a manifest into one message.
         what = f"{type(error).__name__}: {textwrap.shorten(str(error), 500)}"
         problem = Problem(Code.DEFINITIONS, _where(error, project), what, "put that right and try again")
         raise ProblemError(problem) from error

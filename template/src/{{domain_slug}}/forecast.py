@@ -1,7 +1,9 @@
 """The forecast of orders a day: a model, its prediction, and the proof that it is worth more than a plain guess.
 
-A history maps each day that has figures to its number of orders. A day that is missing (a holiday, a file that has not
-landed) is unknown, not zero. A weekday on which nothing was ever sold is closed, and its forecast is zero.
+A history maps each day that has figures to its number of orders. To learn from, a day that is missing is unknown and
+not zero: it may be a holiday, or a file that has not landed. To be judged by, it is a day on which nothing was sold:
+else nobody would notice that a forecast promises orders on days that never bring any. A weekday that hardly ever trades
+is closed, and its forecast is zero.
 
 The model is a level that drifts from day to day plus an effect for each open weekday, on the logarithm of the orders,
 since a busy season scales every weekday alike. The level is carried forward as it is: weeks of history cannot tell a
@@ -9,6 +11,7 @@ slope from the season of the year. It does not know the holidays to come.
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
@@ -27,6 +30,12 @@ LEAST_DAYS = 14
 LEAST_DAYS_TO_JUDGE = 28
 """Calendar days of history without which there is no backtest: it needs two weeks to learn from, two to be judged."""
 
+OPEN_WEEKS = 8
+"""Latest weeks that decide which weekdays are open: those that traded in at least half of them.
+
+A stray sale opens no weekday, a holiday closes none. The price: a new opening day is forecast from its fourth week on.
+"""
+
 MOST_ORIGINS = 60
 """The backtest takes the latest days as starting points; each costs a fit."""
 
@@ -34,10 +43,10 @@ MEANINGS = {
     "sigma2.irregular": "Variance of a single day around the level, on the logarithm of the orders.",
     "sigma2.level": "Variance of the level's drift from one open day to the next, on the logarithm of the orders.",
     "backtest.origins": "Days of the past from which a forecast was made.",
-    "backtest.forecasts": "Days forecast from them that have come true since.",
-    "backtest.error": "Mean absolute error of the forecast, in orders a day.",
-    "backtest.baseline_error": "Mean absolute error of the latest same weekday repeated, in orders a day.",
-    "backtest.coverage": "Share of the days that lay within the interval.",
+    "backtest.forecasts": "Forecasts of a day made from them, without closed days on which nothing was sold.",
+    "backtest.error": "Mean absolute error of the forecast, in orders a day; a day without figures sold 0.",
+    "backtest.baseline_error": "Mean absolute error of the latest same weekday repeated, on the same days.",
+    "backtest.coverage": "Share of these days that lay within the interval.",
 }
 """What is stored of a model, and what each figure means."""
 
@@ -59,7 +68,7 @@ class Backtest:
     origins: int
     """Days of the past from which a forecast was made."""
     forecasts: int
-    """Days forecast from them that have come true since; a day counts once for each of its forecasts."""
+    """Forecasts of a day made from them, without the closed days on which nothing was sold, which prove nothing."""
     error: float
     """Mean absolute error of the forecast."""
     baseline_error: float
@@ -69,8 +78,13 @@ class Backtest:
 
     @property
     def beats_baseline(self) -> bool:
-        """Whether the forecast was closer than the baseline."""
-        return self.error < self.baseline_error
+        """Whether the forecast was closer than the baseline, and not by next to nothing."""
+        return self.error < self.baseline_error and not self.equals_baseline
+
+    @property
+    def equals_baseline(self) -> bool:
+        """Whether both were equally close, give or take a per cent."""
+        return abs(self.error - self.baseline_error) <= 0.01 * self.baseline_error
 
 
 @dataclass(frozen=True)
@@ -114,12 +128,16 @@ class Model:
                 f"The history is too short to judge the forecast by: it takes {LEAST_DAYS_TO_JUDGE} days. "
                 "Until then nothing says that it is better than repeating the latest same weekday."
             )
-        beats = judged.beats_baseline
-        by = f" by {1 - judged.error / judged.baseline_error:.0%}" if beats else ""
+        baseline = "the seasonal-naive baseline (the latest same weekday repeated)"
+        if judged.equals_baseline:
+            compared = f"is about as good as {baseline}"
+        elif judged.beats_baseline:
+            compared = f"beats {baseline} by {1 - judged.error / judged.baseline_error:.0%}"
+        else:
+            compared = f"does not beat {baseline}"
         return (
-            f"The forecast {'beats' if beats else 'does not beat'} the seasonal-naive baseline (the latest same "
-            f"weekday repeated){by}: from {judged.origins} starting points in the past, up to {HORIZON} days ahead, it "
-            f"was off by {judged.error:.1f} orders a day on average, the baseline by {judged.baseline_error:.1f}."
+            f"The forecast {compared}: from {judged.origins} starting points in the past, up to {HORIZON} days ahead, "
+            f"it was off by {judged.error:.1f} orders a day on average, the baseline by {judged.baseline_error:.1f}."
         )
 
 
@@ -136,17 +154,37 @@ def predictions_of(rows: Iterable[Mapping[str, object]]) -> list[Prediction]:
 
 def shortage(history: Mapping[dt.date, int]) -> str | None:
     """Return what is wrong with a history that is too short for a forecast; None when it is long enough."""
-    trading = sum(orders > 0 for orders in history.values())
-    # One value for each weekday's effect, and a few to tell noise from drift.
-    needed = len(_open_weekdays(history)) + 4
-    if not trading:
+    if not any(history.values()):
         return "there are no orders yet"
+    open_days = open_weekdays(history)
+    if not open_days:
+        return f"the orders are too irregular for a forecast: no weekday has any in half of the last {OPEN_WEEKS} weeks"
+    trading = sum(orders > 0 and day.weekday() in open_days for day, orders in history.items())
+    # One value for each weekday's effect, and a few to tell noise from drift.
+    needed = len(open_days) + 4
     if _span(history) >= LEAST_DAYS and trading >= needed:
         return None
     return (
-        f"the history is too short for a forecast: it spans {_span(history)} days, {trading} of them with orders; "
-        f"{LEAST_DAYS} days are needed, {needed} of them with orders"
+        f"the history is too short for a forecast: it spans {_span(history)} days, {trading} of them with orders on an "
+        f"open weekday; {LEAST_DAYS} and {needed} are needed"
     )
+
+
+def open_weekdays(history: Mapping[dt.date, int]) -> set[int]:
+    """Return the weekdays that trade, 0 for Monday: see ``OPEN_WEEKS``.
+
+    Weeks are counted back from the last day. One in which nothing at all was sold says nothing about its weekdays and
+    is passed over: a summer break closes none.
+    """
+    if not history:
+        return set()
+    first, last = min(history), max(history)
+    starts = range(0, _span(history), 7)
+    weeks = ([last - dt.timedelta(days=start + passed) for passed in range(7)] for start in starts)
+    traded = [week for week in weeks if any(history.get(day) for day in week)][:OPEN_WEEKS]
+    seen = Counter(day.weekday() for week in traded for day in week if day >= first)
+    sold = Counter(day.weekday() for week in traded for day in week if history.get(day))
+    return {weekday for weekday, times in sold.items() if times >= seen[weekday] / 2}
 
 
 def fit(history: Mapping[dt.date, int]) -> dict[str, float]:
@@ -160,40 +198,42 @@ def fit(history: Mapping[dt.date, int]) -> dict[str, float]:
 def predict(history: Mapping[dt.date, int], parameters: Mapping[str, float]) -> list[Prediction]:
     """Return the forecast of the ``HORIZON`` days after the history, by the model that has these parameters."""
     model = _model(history)
-    last, open_weekdays = max(history), _open_weekdays(history)
+    last, open_days = max(history), open_weekdays(history)
     days = [last + dt.timedelta(days=ahead) for ahead in range(1, HORIZON + 1)]
     fitted = model.smooth([parameters[name] for name in model.param_names])
-    ahead = fitted.get_forecast(sum(day.weekday() in open_weekdays for day in days))
+    ahead = fitted.get_forecast(sum(day.weekday() in open_days for day in days))
     bounds = ahead.conf_int(alpha=1 - INTERVAL)
     on_open_days = iter(np.expm1(np.column_stack([ahead.predicted_mean, bounds])).clip(min=0).tolist())
     closed = (0.0, 0.0, 0.0)
-    return [Prediction(day, *(next(on_open_days) if day.weekday() in open_weekdays else closed)) for day in days]
+    return [Prediction(day, *(next(on_open_days) if day.weekday() in open_days else closed)) for day in days]
 
 
-def seasonal_naive(history: Mapping[dt.date, int], day: dt.date) -> int | None:
-    """Return the baseline's forecast of a day: the latest value of its weekday; None when that was never seen."""
-    same = [known for known in history if known.weekday() == day.weekday()]
-    return history[max(same)] if same else None
+def seasonal_naive(history: Mapping[dt.date, int], day: dt.date) -> int:
+    """Return the baseline's forecast of a day: the latest figure of its weekday, 0 for a closed one."""
+    if day.weekday() not in open_weekdays(history):
+        return 0
+    return history[max(known for known in history if known.weekday() == day.weekday())]
 
 
 def backtest(history: Mapping[dt.date, int]) -> Backtest | None:
     """Judge the model by the past; None when the history is too short to.
 
     From each of the latest ``MOST_ORIGINS`` days the model is fitted anew on what was known on that day, and its
-    forecast compared with what came. It is the forecast that would have been made: nothing later is looked at.
+    forecast compared with what came, which is 0 on a day without figures. It is the forecast that would have been made:
+    nothing later is looked at.
     """
     if not history or _span(history) < LEAST_DAYS_TO_JUDGE:
         return None
     errors, baseline_errors, within = [], [], []
-    origins = 0
+    origins, last = 0, max(history)
     for known in _pasts(history):
         origins += 1
         for prediction in predict(known, fit(known)):
-            actual, naive = history.get(prediction.day), seasonal_naive(known, prediction.day)
-            if actual is None or naive is None:
+            actual = history.get(prediction.day, 0)
+            if prediction.day > last or prediction.upper == actual == 0:  # still to come, or closed and rightly so
                 continue
             errors.append(abs(prediction.orders - actual))
-            baseline_errors.append(abs(naive - actual))
+            baseline_errors.append(abs(seasonal_naive(known, prediction.day) - actual))
             within.append(prediction.lower <= actual <= prediction.upper)
     if not errors:
         return None
@@ -211,10 +251,10 @@ def _pasts(history: Mapping[dt.date, int]) -> Iterator[dict[dt.date, int]]:
 
 def _model(history: Mapping[dt.date, int]) -> UnobservedComponents:
     """Return the model on the open weekdays from the first day to the last; those without figures are missing."""
-    open_weekdays = _open_weekdays(history)
+    open_days = open_weekdays(history)
     days = (min(history) + dt.timedelta(days=passed) for passed in range(_span(history)))
-    values = [history.get(day, np.nan) for day in days if day.weekday() in open_weekdays]
-    season = len(open_weekdays)
+    values = [history.get(day, np.nan) for day in days if day.weekday() in open_days]
+    season = len(open_days)
     return UnobservedComponents(
         np.log1p(values),
         level="local level",
@@ -222,10 +262,6 @@ def _model(history: Mapping[dt.date, int]) -> UnobservedComponents:
         stochastic_seasonal=False,
         use_exact_diffuse=True,
     )
-
-
-def _open_weekdays(history: Mapping[dt.date, int]) -> set[int]:
-    return {day.weekday() for day, orders in history.items() if orders > 0}
 
 
 def _span(history: Mapping[dt.date, int]) -> int:

@@ -12,7 +12,7 @@ from string import Template
 import altair as alt
 import vl_convert
 
-from .forecast import HORIZON, INTERVAL, Model, Prediction
+from .forecast import HORIZON, INTERVAL, Model, Prediction, open_weekdays
 
 PAGE = Template(Path(__file__).with_name("order_report.html").read_text(encoding="utf-8"))
 DAYS_SHOWN = {"wide": 90, "narrow": 45}
@@ -55,8 +55,8 @@ class OrderReport:
             "history_caption": self._history_caption,
             "week_text": f"Bar chart of the average orders by weekday: "
             f"{', '.join(f'{name} {average:,.0f}' for name, average in self._week().items())}.",
-            "week_caption": f"Average orders of a day that traded, over the last {DAYS_OF_THE_WEEKS_AVERAGE // 7} "
-            "weeks of data or as many as there are.",
+            "week_caption": "Average orders of a day with figures, over the last "
+            f"{DAYS_OF_THE_WEEKS_AVERAGE // 7} weeks of data or as many as there are; 0 for a closed weekday.",
             "made": f"Made {_day(self.made)}, {self.made:%H:%M %Z}, from marts.daily_order_summary and "
             "ml.predicted_orders.",
         }
@@ -69,8 +69,7 @@ class OrderReport:
             f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in self._figures()
         )
         rows = "".join(
-            f'<tr><th scope="row">{_weekday(one.day)[:3]} {_day(one.day)}</th>'
-            f"<td>{one.orders:,.0f}</td><td>{one.lower:,.0f}</td><td>{one.upper:,.0f}</td></tr>"
+            f'<tr><th scope="row">{_weekday(one.day)[:3]} {_day(one.day)}</th>{_cells(one)}</tr>'
             for one in self.predictions
         )
         escaped = {name: escape(value) for name, value in text.items()}
@@ -88,7 +87,7 @@ class OrderReport:
             self._so_far,
             self._to_come,
             (f"Busiest weekday, {average:,.0f} orders on average", busiest),
-            ("Average error of the forecast, orders a day", f"{judged.error:.1f}" if judged else "not known yet"),
+            ("Average error of the forecast, orders a day", f"{judged.error:.1f}" if judged else "unknown"),
         ]
 
     @property
@@ -99,26 +98,28 @@ class OrderReport:
 
     @property
     def _to_come(self) -> tuple[str, str]:
+        # Not "expected": the orders of a day are skewed, so that the medians add up to less than that.
         return (
-            f"Expected in the next {len(self.predictions)} days",
+            f"Sum of the daily medians, next {len(self.predictions)} days",
             f"{sum(one.orders for one in self.predictions):,.0f}",
         )
 
     @property
     def _history_caption(self) -> str:
         caption = (
-            "A day without a bar has no figures, or is a weekday without trade. The forecast knows no holidays to come."
+            "A day without a bar has no figures, or its weekday is closed. The forecast of a day is its median: more "
+            "orders are as likely as fewer. It knows no holidays to come."
         )
         if judged := self.model.backtest:
-            caption += f" In the past {judged.coverage:.0%} of the days lay within its interval."
+            caption += f" In the past, holidays included, {judged.coverage:.0%} of the days lay within its interval."
         return caption
 
     def _week(self) -> dict[str, float]:
-        """Return the average orders of each weekday by its name, 0 for one that never trades."""
-        last = max(self.history)
+        """Return the average orders of each weekday by its name, 0 for a closed one."""
+        last, open_days = max(self.history), open_weekdays(self.history)
         orders: dict[str, list[int]] = {name: [] for name in calendar.day_name}
         for day, number in self.history.items():
-            if (last - day).days < DAYS_OF_THE_WEEKS_AVERAGE:
+            if (last - day).days < DAYS_OF_THE_WEEKS_AVERAGE and day.weekday() in open_days:
                 orders[_weekday(day)].append(number)
         return {name: sum(numbers) / len(numbers) if numbers else 0.0 for name, numbers in orders.items()}
 
@@ -184,6 +185,12 @@ def _svg(chart: alt.LayerChart, width: int, height: int) -> str:
         ),
     )
     return vl_convert.vegalite_to_svg(styled.to_dict())
+
+
+def _cells(one: Prediction) -> str:
+    if one.upper == 0:
+        return '<td colspan="3">closed</td>'
+    return "".join(f"<td>{orders:,.0f}</td>" for orders in (one.orders, one.lower, one.upper))
 
 
 def _day(day: dt.date) -> str:

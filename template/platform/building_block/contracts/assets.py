@@ -3,11 +3,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliResource, DbtProject
 
+from building_block.automation import when_data_changes
 from building_block.contracts.contract import Contract
 from building_block.contracts.load import Agreed, ports
 from building_block.contracts.pages import FOLDER
@@ -18,6 +20,10 @@ from building_block.dbt.manifest import prepared
 from building_block.dbt.translator import LayerTranslator
 from building_block.messages import ProblemError
 from building_block.project import Project
+from building_block.warehouse.client import Warehouse
+from building_block.warehouse.retry import tried_again
+
+_MODELS = "dbt/models/published/"
 
 
 class PublishedPorts(dg.Component, dg.Model, dg.Resolvable):
@@ -36,6 +42,7 @@ class PublishedPorts(dg.Component, dg.Model, dg.Resolvable):
         dbt_project = prepared(project)
         manifest = json.loads(dbt_project.manifest_path.read_bytes())
         specs = _specs(project, dbt_project, manifest, agreed)
+        warehouse = Warehouse(project.warehouse)
         by_key = {specs[name].key: agreed[name] for name in agreed}
 
         @dg.multi_asset(
@@ -49,20 +56,25 @@ class PublishedPorts(dg.Component, dg.Model, dg.Resolvable):
         ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
             chosen = {key: by_key[key] for key in sorted(context.selected_asset_keys)}
             models = " ".join(port.contract.name for port in chosen.values())
-            invocation = dbt.cli(["run", "--select", models], raise_on_error=False).wait()
-            problems = list(failures(invocation))
-            failed = {problem.where.rpartition("/")[2].partition(".")[0] for problem in problems}
-            for key, port in chosen.items():
-                if port.contract.name in failed:
-                    continue
-                try:
-                    done = publish(project, port)
-                except ProblemError as error:
-                    problems += error.problems
-                    continue
-                yield from _results(key, port, done)
-                problems += broken(port, done.findings)
-            ProblemError.raise_any(problems)
+            with tried_again(context.run):
+                with warehouse.writing():  # as for the other models: dbt's own waiting has no good end
+                    pass
+                invocation = dbt.cli(["run", "--select", models], raise_on_error=False).wait()
+                problems = list(failures(invocation, warehouse))
+                if not all(problem.where.startswith(_MODELS) for problem in problems):
+                    raise ProblemError(*problems)  # dbt as a whole failed: no candidate is known to be new
+                failed = {Path(problem.where).stem for problem in problems}
+                for key, port in chosen.items():
+                    if port.contract.name in failed:
+                        continue
+                    try:
+                        done = publish(project, port)
+                    except ProblemError as error:
+                        problems += error.problems
+                        continue
+                    yield from _results(key, port, done)
+                    problems += broken(port, done.findings)
+                ProblemError.raise_any(problems)
 
         return dg.Definitions(assets=[published])
 
@@ -90,6 +102,7 @@ def _with_contract(spec: dg.AssetSpec, contract: Contract, project: Project) -> 
         tags={**spec.tags, "classification": contract.classification},
         kinds={"dbt", "parquet"},
         code_version=f"{spec.code_version}-{digest}",
+        automation_condition=when_data_changes(),
         freshness_policy=contract.frequency and dg.FreshnessPolicy.time_window(fail_window=contract.frequency.delta),
         metadata={
             **spec.metadata,

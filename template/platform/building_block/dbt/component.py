@@ -16,6 +16,8 @@ from building_block.dbt.resource import QuickDbtCliResource
 from building_block.dbt.translator import LayerTranslator
 from building_block.messages import ProblemError
 from building_block.project import Project
+from building_block.warehouse.client import Warehouse
+from building_block.warehouse.retry import tried_again
 
 _ASSETS = {"model", "seed", "snapshot"}
 
@@ -31,17 +33,23 @@ class DbtModels(dg.Component, dg.Model, dg.Resolvable):
         """Return assets, checks and the resource ``dbt``; parses the dbt project when it has changed."""
         project = Project.here()
         dbt_project = prepared(project)
+        warehouse = Warehouse(project.warehouse)
         manifest = json.loads(dbt_project.manifest_path.read_bytes())
 
         specs, checks = asset_and_check_specs(dbt_project, manifest, LayerTranslator(project.domain, manifest))
 
         @dg.multi_asset(name="dbt", specs=specs, check_specs=checks, can_subset=True)
         def models(context: dg.AssetExecutionContext, dbt: DbtCliResource):
-            invocation = dbt.cli(
-                ["build", "--exclude", f"config.schema:{CANDIDATE}"], context=context, raise_on_error=False
-            )
-            yield from invocation.stream()
-            ProblemError.raise_any(failures(invocation))
+            with tried_again(context.run):
+                if warehouse.path.exists():
+                    # dbt waits for the lock in ever longer steps, a dozen times over, and names nobody.
+                    with warehouse.writing():
+                        pass
+                invocation = dbt.cli(
+                    ["build", "--exclude", f"config.schema:{CANDIDATE}"], context=context, raise_on_error=False
+                )
+                yield from invocation.stream()
+                ProblemError.raise_any(failures(invocation, warehouse))
             # Each run has a folder of its own; of a failed one it holds the SQL that the messages name.
             shutil.rmtree(invocation.target_path, ignore_errors=True)
 

@@ -94,4 +94,4 @@ def _parse(dbt: DbtProject) -> None:
             file = _FILE.search(what)
             where = f"dbt/{file[0]}" if file else "dbt"
             raise ProblemError(Problem(Code.DBT_PARSE, where, what, "put that right and build again"))
-    gc.collect()  # `loading.for_good` would keep what parsing leaves behind
+    gc.collect()  # `definitions.collector_at_rest` would keep what parsing leaves behind

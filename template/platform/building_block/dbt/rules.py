@@ -1,9 +1,10 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""Which models break the rules of ``platform/dbt-bouncer.yml``."""
+"""What in the dbt project breaks the rules of ``platform/dbt-bouncer.yml``."""
 
 import contextlib
 import io
 import json
+import posixpath
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,12 @@ RULES = "platform/dbt-bouncer.yml"
 
 
 def broken(project: Project) -> Iterator[Problem]:
-    """Yield a problem for each rule that a model breaks; parses the dbt project when it has changed.
+    """Yield a problem for each rule that a model, source or macro breaks; parses the dbt project when it has changed.
 
     Raises:
         ProblemError: dbt cannot parse the project.
     """
-    manifest = json.loads(prepared(project).manifest_path.read_bytes())
+    prepared(project)  # writes the manifest that dbt-bouncer reads
     said = io.StringIO()  # dbt-bouncer prints a table and logs its progress
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         report = Path(folder) / "failures.json"
@@ -35,9 +36,14 @@ def broken(project: Project) -> Iterator[Problem]:
         )
         failures = json.loads(report.read_bytes()) if report.is_file() else []
     for failure in failures:
-        node = manifest["nodes"][failure["unique_id"]]
         # A broken rule is told as its description, which says what to write, and what was found; a crash as one text.
         write, separator, what = failure["failure_message"].partition(" - ")
         if not separator:
             write, what = "tell the platform team", write
-        yield Problem(Code.MODEL_RULE, f"dbt/{node['original_file_path']}", what.rstrip("."), write)
+        if not failure["file_path"]:  # a rule about the project as a whole
+            yield Problem(Code.MODEL_RULE, RULES, what.rstrip("."), write)
+            continue
+        rule = failure["check_run_id"].partition(":")[0]
+        write += f", or except it in its .yml: `config: {{meta: {{dbt-bouncer: {{skip_checks: [{rule}]}}}}}}`"
+        where = posixpath.normpath(f"dbt/{failure['file_path']}")  # a macro's may begin with ../platform
+        yield Problem(Code.MODEL_RULE, where, what.rstrip("."), write)

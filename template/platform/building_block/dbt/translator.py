@@ -12,8 +12,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
-from building_block.automation import when_data_changes
+from building_block.automation import when_sources_change
 from building_block.contracts.dbt_yaml import CANDIDATE
+from building_block.freshness import of_models, policy
 from building_block.project import Domain
 
 
@@ -21,9 +22,13 @@ class LayerTranslator(DagsterDbtTranslator):
     """Names the model ``models/marts/fct_orders.sql`` of sales ``sales/marts/fct_orders``, in the group marts."""
 
     def __init__(self, domain: Domain, manifest: Mapping[str, Any]) -> None:
+        """Read from the manifest what does not stand in a model's own properties. Raises ProblemError."""
         # Checks on sources stay dbt's own: as Dagster checks they would let dbt start before the ingest's checks ended.
         super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=False))
         self._domain = domain
+        self._freshness = of_models(manifest)
+        self._specs: dict[str, dg.AssetSpec] = {}
+        self._sources = {self.get_asset_key(source) for source in manifest["sources"].values()}
         self._macros = manifest["macros"]
         self._tests = defaultdict(list)
         for node in manifest["nodes"].values():
@@ -41,7 +46,15 @@ class LayerTranslator(DagsterDbtTranslator):
         source = manifest["sources"].get(unique_id)
         if source and Path(source["original_file_path"]).parts[0] == "generated":
             return dg.AssetSpec(self.get_asset_key(source))
-        return super().get_asset_spec(manifest, unique_id, project)
+        if unique_id not in self._specs:  # asked once more by each child and each test
+            spec = super().get_asset_spec(manifest, unique_id, project)
+            sources = sorted({dep.asset_key for dep in spec.deps} & self._sources)
+            self._specs[unique_id] = spec.replace_attributes(
+                # A model's meta may give it a condition, in dagster-dbt's own words.
+                automation_condition=spec.automation_condition or when_sources_change(*sources),
+                freshness_policy=policy(self._freshness.get(unique_id)),
+            )
+        return self._specs[unique_id]
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Return ``<domain>/<layer>/<model>``."""
@@ -71,10 +84,6 @@ class LayerTranslator(DagsterDbtTranslator):
             calls = (self._macros[name]["depends_on"]["macros"] for name in to_visit if name in self._macros)
             to_visit = {name for names in calls for name in names} - found
         return found & self._macros.keys()
-
-    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition:
-        """Return what the model's meta says in dagster-dbt's own words, or the house's: built when its data changes."""
-        return super().get_automation_condition(dbt_resource_props) or when_data_changes()
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         """Return the owners that the model names, or the domain's team."""

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from building_block.freshness import HOW_TO_WRITE, span
 from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.kinds.csv_file import CsvFile
 from building_block.ingest.kinds.ndjson_file import NdjsonFile
@@ -28,10 +29,10 @@ AnySource = Annotated[CsvFile | ParquetFile | NdjsonFile | XlsxFile, Field(discr
 
 
 def _span(value: Any) -> timedelta:
-    text = str(value)
-    if text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 6 and int(text[:-1]) and text[-1] in "hd":
-        return timedelta(**{{"h": "hours", "d": "days"}[text[-1]]: int(text[:-1])})
-    raise wrong(f"`{value}` is not a span of hours or days", "write hours as `36h` or days as `2d`")
+    try:
+        return span(value)
+    except ValueError as error:
+        raise wrong(str(error), HOW_TO_WRITE) from None
 
 
 def _cron(value: str) -> str:
@@ -58,7 +59,7 @@ class IngestSpec(DeclaredTable):
     source: AnySource = Field(description="where the data comes from, and in which format")
     schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
         None,
-        description="when to read, as cron in UTC: minute hour day month weekday",
+        description="when to read the last day that is over, unless it was read as it is; cron in UTC",
         examples=["0 6 * * *"],
     )
     freshness: Span | None = Field(

@@ -12,16 +12,17 @@ _SERVER_TAG = ".dagster/grpc_info"  # which code server runs it; Dagster's defau
 _UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def end_abandoned_runs(instance: dg.DagsterInstance, *, building: bool) -> None:
+def end_abandoned_runs(instance: dg.DagsterInstance, *, building: bool, again: bool) -> None:
     """End the runs of this machine whose process was killed, or went down with the machine.
 
-    Dagster's run monitoring sees a killed run only while the code server lives that started it. A run of the daemon is
-    reported as failed, so that it is run again; a run of `poe build` as cancelled, since the next build does its work:
-    unless another process is ``building`` right now.
+    Dagster's run monitoring sees a killed run only while the code server lives that started it. Such a run is reported
+    as failed when the daemon is to run it ``again``, else as cancelled; a run of `poe build` as cancelled, since the
+    next build does its work: unless another process is ``building`` right now.
     """
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
         if _SERVER_TAG in run.tags and not _answers(json.loads(run.tags[_SERVER_TAG])):
-            instance.report_run_failed(run, "The process of this run is gone.")
+            end = instance.report_run_failed if again else instance.report_run_canceled
+            end(run, "The process of this run is gone.")
         elif BUILD_TAG in run.tags and not building:
             instance.report_run_canceled(run, "The process of this build is gone; the next build does its work.")
 

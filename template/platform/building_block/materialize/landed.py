@@ -7,7 +7,7 @@ from pathlib import Path
 
 from building_block.ingest.folders import Folders
 from building_block.ingest.spec import IngestSpec
-from building_block.materialize.records import Materialization, Ready
+from building_block.records import Materialization, Ready
 
 NAMED = 3
 

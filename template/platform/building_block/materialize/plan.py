@@ -11,8 +11,8 @@ import dagster as dg
 from building_block.ingest.folders import Folders
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed, landed, outside
-from building_block.materialize.records import Materialization, Ready, Records
 from building_block.messages import Code, Problem
+from building_block.records import Materialization, Ready, Records
 
 MOST_PARTITIONS_A_RUN = 31
 """A month of days: large enough that a run's own cost vanishes, small enough that a failure repeats little."""
@@ -61,6 +61,7 @@ class Plan:
         self._order = list(graph.static_order())
         self._written: set[dg.AssetKey] = set()
         self._without_data: set[dg.AssetKey] = set()
+        self._left: set[dg.AssetKey] = set()
         self.problems: list[Problem] = []
         self.notices: list[str] = []
 
@@ -77,16 +78,22 @@ class Plan:
             yield from self._by_partition(key)
         yield from self._together(waiting)
 
-    def done(self, step: Step, failed: set[dg.AssetKey]) -> None:
-        """Note how a step went: what reads its assets is due now, unless they failed."""
+    def done(self, step: Step, failed: set[dg.AssetKey], left: set[dg.AssetKey]) -> None:
+        """Note how a step went: what reads its assets is due now, unless they ``failed``.
+
+        Those that were ``left`` unattempted, since others failed before them, are in the next step if none of their own
+        ancestors failed. At least one of the step's assets must not be left.
+        """
         self._without_data |= failed
-        self._written |= {*step.assets} - failed
+        self._written |= {*step.assets} - failed - left
+        self._left = left
 
     @property
-    def blocked(self) -> list[dg.AssetKey]:
-        """The assets that were left as they were, because something upstream failed or has no data yet."""
+    def blocked(self) -> dict[dg.AssetKey, list[dg.AssetKey]]:
+        """The assets that were not attempted, each with those upstream that it waits for: they failed or lack data."""
         wanted = [key for key in self._order if self._chosen is None or key in self._chosen]
-        return [key for key in wanted if self._is_blocked(key)]
+        lacking = {key: self._ancestors(key) & self._without_data for key in self._order}
+        return {key: sorted(one for one in lacking[key] if not lacking[one]) for key in wanted if lacking[key]}
 
     def _is_blocked(self, key: dg.AssetKey) -> bool:
         return bool(self._ancestors(key) & self._without_data)
@@ -96,8 +103,10 @@ class Plan:
         for key in keys:
             if not self._is_blocked(key) and self._due(key, {*self._written, *due}):
                 due.append(key)
-        if due:
+        while due:
             yield Step(tuple(due))
+            # Assets of one op fail together, and Dagster then skips what reads any of them.
+            due = [key for key in due if key in self._left and not self._is_blocked(key)]
 
     def _by_partition(self, key: dg.AssetKey) -> Iterator[Step]:
         if self._is_blocked(key):

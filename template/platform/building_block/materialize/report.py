@@ -1,7 +1,7 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """What a build did, asset by asset, and the table that shows it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -30,21 +30,20 @@ class Report:
     """What a build did; the assets stand in the order in which they were built."""
 
     outcomes: dict[dg.AssetKey, Outcome] = field(default_factory=dict)
-    blocked: list[dg.AssetKey] = field(default_factory=list)
-    """Left as they were, because something upstream failed."""
+    blocked: Mapping[dg.AssetKey, Sequence[dg.AssetKey]] = field(default_factory=dict)
+    """Not attempted, each with those upstream that it waits for."""
     messages: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     """What a person may want to know, though nothing is wrong."""
 
-    def add(self, assets: Iterable[dg.AssetKey], result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
-        """Add what one run over ``assets`` did and return the assets that it failed to build."""
-        failed = set() if result.success else set(assets)
+    def add(self, result: dg.ExecuteInProcessResult, unwritten: set[dg.AssetKey]) -> set[dg.AssetKey]:
+        """Add what one run did, which failed to write ``unwritten``; return these and those that failed a check."""
+        failed = {*unwritten}
         in_step: dict[str, Outcome] = {}
         of_steps: dict[str, list[str]] = {}
         of_checks: dict[str, list[str]] = {}
         for event in result.all_events:
             if event.is_step_materialization:
-                failed.discard(event.asset_key)
                 outcome = self._of(event.asset_key)
                 outcome.partitions += event.partition is not None
                 outcome.seconds += _seconds_of_dbt(event)
@@ -75,10 +74,10 @@ class Report:
             self._of(asset).failed = True
         return failed
 
-    def block(self, assets: Iterable[dg.AssetKey]) -> None:
-        """Note the assets that were left as they were, because something upstream failed or has no data."""
-        self.blocked = list(assets)
-        for asset in self.blocked:
+    def block(self, waiting: Mapping[dg.AssetKey, Sequence[dg.AssetKey]]) -> None:
+        """Note the assets that were not attempted, each with those upstream that failed or have no data."""
+        self.blocked = waiting
+        for asset in waiting:
             self.outcomes.pop(asset, None)
 
     def table(self, warehouse: Warehouse) -> Table:
@@ -99,8 +98,9 @@ class Report:
                 _checks(outcome),
                 style="red" if outcome.failed else None,
             )
-        for asset in self.blocked:
-            table.add_row(_name(asset), "", "", "", "not built", style="yellow")
+        for asset, others in self.blocked.items():
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            table.add_row(_name(asset), "", "", "", f"waits for {_name(others[0])}{more}", style="yellow")
         return table
 
     def _of(self, asset: dg.AssetKey) -> Outcome:

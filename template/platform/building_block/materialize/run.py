@@ -15,11 +15,12 @@ from building_block.ingest.assets import asset_key
 from building_block.ingest.load import load_specs
 from building_block.loading import load
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
+from building_block.materialize.attempt import failed_and_left
 from building_block.materialize.plan import Plan, Step
-from building_block.materialize.records import Records
 from building_block.materialize.report import Report
 from building_block.materialize.selection import chosen_assets
 from building_block.project import Project
+from building_block.records import Records
 from building_block.warehouse.client import Warehouse
 
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -46,20 +47,22 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
         Progress(*_COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress,
     ):
         if project.keeps_records:
-            end_abandoned_runs(instance, building=False)
+            # A build of everything does their work itself.
+            end_abandoned_runs(instance, building=False, again=bool(selection))
         records = Records(instance, Warehouse(project.warehouse))
         failing = records.failing(sorted(graph.asset_check_keys, key=str))
         plan = Plan(project.root, specs, ingest, records, failing, chosen_assets(defs, selection))
         runner = _Runner(defs.resolve_implicit_global_asset_job_def(), instance, progress)
         for step in plan.steps():
             result = runner.run(step)
+            unwritten, left = failed_and_left(result, instance)
             if result.success or len(step.partitions) < 2:
-                failed = report.add(step.assets, result)
+                failed = report.add(result, unwritten)
             else:
                 # Day by day, so that one broken file keeps no other day out.
-                days = (Step(step.assets, (day,)) for day in step.partitions)
-                failed = set().union(*(report.add(day.assets, runner.run(day)) for day in days))
-            plan.done(step, failed)
+                days = (runner.run(Step(step.assets, (day,))) for day in step.partitions)
+                failed = set().union(*(report.add(day, failed_and_left(day, instance)[0]) for day in days))
+            plan.done(step, failed, left)
     report.block(plan.blocked)
     report.messages += map(str, plan.problems)
     report.notices += plan.notices

@@ -18,6 +18,14 @@ LOCKED = re.compile(r"Could not set lock on file|being used by another process")
 HOLDER = re.compile(r"PID (\d+)")
 
 
+def holder(message: str) -> str | None:
+    """Return which process holds the warehouse, as DuckDB's message says it; None when it says something else."""
+    if not LOCKED.search(message):
+        return None
+    found = HOLDER.search(message)
+    return f"process {found[1]}" if found else "another process"
+
+
 @dataclass(frozen=True)
 class Warehouse:
     """A DuckDB file that several processes take turns with.
@@ -71,10 +79,11 @@ class Warehouse:
                     write = "delete it and build again; the landed files hold all that was in it"
                     what = "the file is not a DuckDB database"
                     raise ProblemError(Problem(Code.WAREHOUSE_BROKEN, str(self.path), what, write)) from error
-                if not LOCKED.search(str(error)):
+                if not (other := holder(str(error))):
                     raise
                 if time.monotonic() >= deadline:
-                    raise ProblemError(self._locked(str(error))) from error
+                    what = f"{other} has held the warehouse for more than {self.lock_timeout:g} s"
+                    raise ProblemError(self.locked(what)) from error
                 # Jitter, or processes that started together keep colliding.
                 time.sleep(random.uniform(0.02, 0.2))  # noqa: S311
             else:
@@ -82,12 +91,7 @@ class Warehouse:
                 connection.execute("SET enable_progress_bar = false")
                 return connection
 
-    def _locked(self, message: str) -> Problem:
-        found = HOLDER.search(message)
-        holder = f"process {found[1]}" if found else "another process"
-        return Problem(
-            Code.WAREHOUSE_LOCKED,
-            str(self.path),
-            f"{holder} has held the warehouse for more than {self.lock_timeout:g} s",
-            "close what has it open (a SQL client, a notebook, another run) and build again",
-        )
+    def locked(self, what: str) -> Problem:
+        """Return the problem that another process holds the file; ``what`` says which, and since when."""
+        write = "close what has it open (a SQL client, a notebook, another run) and build again"
+        return Problem(Code.WAREHOUSE_LOCKED, str(self.path), what, write)

@@ -10,6 +10,7 @@ from building_block.warehouse.client import Warehouse
 from building_block.warehouse.handover import fetch, sampled, surfacing, to_reader
 from building_block.warehouse.metadata import PREVIEW_ROWS, definition_value, describe
 from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
+from building_block.warehouse.retry import tried_again
 from building_block.warehouse.table import Table
 
 
@@ -36,7 +37,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         if keys is not None:
             reader = keyed(table, reader, keys)
         reader, sample = sampled(reader, PREVIEW_ROWS)
-        with surfacing(reader) as stream, self._warehouse.writing() as connection:
+        with tried_again(_run(context)), surfacing(reader) as stream, self._warehouse.writing() as connection:
             if keys is None:
                 rows = table.replace(connection, stream)
             else:
@@ -49,12 +50,19 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         keys = context.asset_partition_keys if context.has_asset_partitions else None
         if not self._warehouse.path.exists():
             raise ProblemError(table.missing())
-        with self._warehouse.reading() as connection:
+        with tried_again(_run(context)), self._warehouse.reading() as connection:
             return fetch(table.select(connection, keys), context.dagster_type.typing_type, table.asset)
 
     @property
     def _warehouse(self) -> Warehouse:
         return Warehouse(Path(self.path), self.lock_timeout)
+
+
+def _run(context: dg.OutputContext | dg.InputContext) -> dg.DagsterRun | None:
+    try:
+        return context.step_context.dagster_run
+    except dg.DagsterInvariantViolationError:  # read outside of a run, as by `Definitions.load_asset_value`
+        return None
 
 
 def _table(context: dg.OutputContext | dg.InputContext) -> Table:

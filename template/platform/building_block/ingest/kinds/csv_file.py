@@ -13,7 +13,7 @@ from pydantic import Field
 
 from building_block.ingest.kinds.file import FileSource
 from building_block.ingest.kinds.plain_text import Encoding, decoded, plain_utf8
-from building_block.ingest.landed import Landed, LandedColumn, first_few, literal
+from building_block.ingest.landed_file import Landed, LandedColumn, first_few, literal
 from building_block.messages import Code, Problem, ProblemError
 
 

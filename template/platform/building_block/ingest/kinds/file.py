@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from building_block.ingest.declared import DailyPartitions, DeclaredTable
 from building_block.ingest.folders import Folders
-from building_block.ingest.landed import Landed, typed_batches
+from building_block.ingest.landed_file import Landed, typed_batches
 from building_block.ingest.source import Source
 from building_block.ingest.strict import wrong
 from building_block.ingest.variables import expand, is_well_formed

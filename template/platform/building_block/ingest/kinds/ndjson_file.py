@@ -16,7 +16,7 @@ from pydantic import Field
 
 from building_block.ingest.kinds.file import FileSource, broken
 from building_block.ingest.kinds.plain_text import plain_utf8
-from building_block.ingest.landed import Landed, LandedColumn, first_few, identifier, literal
+from building_block.ingest.landed_file import Landed, LandedColumn, first_few, identifier, literal
 from building_block.messages import Code, Problem, ProblemError
 
 

@@ -9,7 +9,7 @@ import duckdb
 from pydantic import Field
 
 from building_block.ingest.kinds.file import FileSource, broken
-from building_block.ingest.landed import Landed, LandedColumn, identifier, literal
+from building_block.ingest.landed_file import Landed, LandedColumn, identifier, literal
 from building_block.messages import Problem, ProblemError
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from building_block.ingest.kinds.file import FileSource, broken, empty
-from building_block.ingest.landed import Landed, LandedColumn, first_few
+from building_block.ingest.landed_file import Landed, LandedColumn, first_few
 from building_block.messages import Code, Problem, ProblemError
 
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"

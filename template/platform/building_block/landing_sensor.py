@@ -15,13 +15,16 @@ from building_block.ingest.assets import asset_key, code_version
 from building_block.ingest.folders import Folders
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed, first_few, landed, outside
-from building_block.materialize.records import Materialization, Records
 from building_block.messages import ProblemError
 from building_block.project import Project
+from building_block.records import Materialization, Records
 
 MOST_RUNS_A_LOOK = 10
 """About what is worked off before the next look but one: a thousand files fill the queue little by little."""
 SECONDS_BETWEEN_LOOKS = 30
+LANDED_TAG = "bb_landed"
+"""On the runs of the sensor, with the table, the partition and the identity of the data that each is for."""
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 class Seen(BaseModel):
@@ -40,7 +43,11 @@ class Seen(BaseModel):
         yield from self.notices
         for names, what in (
             (self.new, "landed; each starts when two looks found the same file"),
-            (self.started, "started and not done yet; if the run failed, land the file again or put right what failed"),
+            (
+                self.started,
+                "started and not done yet; if the run failed, put right what failed, then land the file again, or "
+                "materialise it in the browser or by `poe build`",
+            ),
         ):
             if names:
                 yield " ".join(filter(None, (f"raw/{table}:", first_few(sorted(names)), what)))
@@ -92,10 +99,17 @@ class Table:
         new = {name: identity for name, identity in due.items() if name not in started}
         return Seen(folder=folder, new=new, started=started, notices=self._notices(found, made, every))
 
-    def request(self, name: str, identity: str) -> dg.RunRequest:
-        """Return the run of one partition; Dagster starts no second run for the same partition, data and code."""
-        run_key = "/".join(filter(None, (*self.key.path[1:], name, identity)))
-        return dg.RunRequest(run_key, asset_selection=[self.key], partition_key=name or None)
+    def request(self, name: str, identity: str, instance: dg.DagsterInstance) -> dg.RunRequest:
+        """Return the run of one partition; Dagster starts no second one for the same data until that run has ended."""
+        landed = "/".join(filter(None, (*self.key.path[1:], name, identity)))
+        # Dagster refuses a run key for ever, and data may be put back as it was: the key names the run it comes after.
+        ended = instance.get_run_ids(dg.RunsFilter(tags={LANDED_TAG: landed}, statuses=_ENDED), limit=1)
+        return dg.RunRequest(
+            "/".join((landed, *ended)),
+            asset_selection=[self.key],
+            partition_key=name or None,
+            tags={LANDED_TAG: landed},
+        )
 
     def _due(
         self, found: Mapping[str, Landed], names: Collection[str], done: Mapping[str, Materialization]
@@ -148,7 +162,8 @@ def landing_sensor(project: Project, specs: Sequence[IngestSpec]) -> dg.SensorDe
     """Return the sensor over the landing folders of all ingest files.
 
     A file is read when two looks in a row found it with the same size and time, so that one that still grows is left
-    alone. What was read or started once is not started again until file, or what the ingest file says of it, changes.
+    alone. What was read or started is not started again until the file, or what the ingest file says of it, changes:
+    also back to what it was.
     """
     tables = {spec.table: Table(project, spec) for spec in specs}
 
@@ -176,7 +191,7 @@ def landing_sensor(project: Project, specs: Sequence[IngestSpec]) -> dg.SensorDe
         for name, partition in _first(now, before):
             seen = now[name]
             identity = seen.started[partition] = seen.new.pop(partition)
-            requests.append(tables[name].request(partition, identity))
+            requests.append(tables[name].request(partition, identity, context.instance))
         told += [sentence for name, seen in now.items() for sentence in seen.told(name)]
         for sentence in told:
             context.log.info(sentence)

@@ -1,16 +1,18 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""What Dagster has on record about earlier builds, and whether the warehouse still has it."""
+"""What Dagster has on record about earlier builds, and whether it is still there."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
-from building_block.ingest.assets import FINGERPRINT
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.inventory import tables
 
+FINGERPRINT = "fingerprint"
+"""Metadata of a materialised partition: identity of the data it was read from, so that replaced data is read again."""
 _PAGE = 1000
 
 
@@ -40,9 +42,9 @@ class Ready(ABC):
 
 
 class Records:
-    """Reads Dagster's instance; an asset whose table is gone from the warehouse counts as never built.
+    """Reads Dagster's instance; an asset whose table or file is gone counts as never built.
 
-    Without a warehouse the records alone count: who must not wait for its lock leaves it out.
+    Without a warehouse no table is looked for: who must not wait for its lock leaves it out.
     """
 
     def __init__(self, instance: dg.DagsterInstance, warehouse: Warehouse | None) -> None:
@@ -54,7 +56,11 @@ class Records:
         entries = (record.asset_entry for record in self._instance.get_asset_records(list(keys)))
         events = ((entry.asset_key, entry.last_materialization_record) for entry in entries)
         is_there = self._is_there()
-        return {key: _materialization(event) for key, event in events if event is not None and is_there(event)}
+        return {
+            key: _materialization(event)
+            for key, event in events
+            if event is not None and is_there(event) and _has_its_files(event)
+        }
 
     def failing(self, checks: Sequence[dg.AssetCheckKey]) -> set[dg.AssetKey]:
         """Return the assets of which a check failed, with severity ERROR, the last time that it ran."""
@@ -81,7 +87,8 @@ class Records:
             for event in self._instance.fetch_materializations(wanted, limit=_PAGE).records:
                 if not is_there(event):
                     return {}
-                latest[event.partition_key] = _materialization(event)
+                if _has_its_files(event):
+                    latest[event.partition_key] = _materialization(event)
         return latest
 
     def _is_there(self) -> Callable[[dg.EventLogRecord], bool]:
@@ -93,6 +100,13 @@ def _is_in(there: set[str], event: dg.EventLogRecord) -> bool:
     """Say whether the table that a materialisation names still exists; true for what is no table."""
     name = event.asset_materialization.metadata.get("dagster/table_name")
     return name is None or ".".join(str(name.value).split(".")[-2:]) in there
+
+
+def _has_its_files(event: dg.EventLogRecord) -> bool:
+    """Say whether the files still exist that a materialisation names; of a relative path nobody knows the folder."""
+    values = event.asset_materialization.metadata.values()
+    paths = (Path(value.path) for value in values if isinstance(value, dg.PathMetadataValue) and value.path)
+    return all(path.exists() for path in paths if path.is_absolute())
 
 
 def _materialization(event: dg.EventLogRecord) -> Materialization:
