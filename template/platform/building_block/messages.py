@@ -74,6 +74,10 @@ class Code(StrEnum):
     CONTRACT_DESCRIPTION = "BB616"
     CONTRACT_KEY = "BB617"
 
+    SAMPLE_VALUES = "BB630"
+    SAMPLE_RULE = "BB631"
+    DATA_FILE = "BB632"
+
 
 @dataclass(frozen=True)
 class Problem:

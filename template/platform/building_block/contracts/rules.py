@@ -16,6 +16,8 @@ from building_block.messages import Code, Problem, ProblemError, nearest
 
 OBJECT = "bb_contract_data"
 """The view by which a rule's own SQL reads the table; the standard's ``{object}``."""
+SAMPLE_EXPRESSION = "sampleExpression"
+"""The custom property of a column that says as SQL over the row what a sample's value there is."""
 
 _FORMATS = {
     "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
@@ -219,6 +221,9 @@ def _option(column: Column, option: str, value: Any) -> tuple[str, str] | None:
             return f"{name} has at least {value} characters.", f"length({sql}) < {value}"
         case "maxLength":
             return f"{name} has at most {value} characters.", f"length({sql}) > {value}"
+        case "multipleOf" if column.type in ("DOUBLE", "FLOAT"):  # whose 0.3 is no multiple of 0.1 to the last bit
+            parts = f"{sql} / {value}"
+            return f"{name} is a multiple of {value}.", f"abs({parts} - round({parts})) > 1e-6 + abs({parts}) * 1e-15"
         case "multipleOf":
             return f"{name} is a multiple of {value}.", f"{sql} % {value} <> 0"
         case "minItems":
@@ -343,30 +348,37 @@ def _query(query: str, column: Column | None) -> str:
 
 
 def _unanswerable(contract: Contract, found: Sequence[Rule]) -> Iterator[Problem]:
-    """Yield a problem for each rule whose SQL does not fit the declared columns: DuckDB binds it over no rows."""
+    """Yield a problem for SQL of the contract that does not fit the declared columns: DuckDB binds it over no rows."""
     empty = ", ".join(f"NULL::{column.type} AS {column.sql}" for column in contract.columns)
     with binder() as connection:
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {OBJECT} AS SELECT {empty} LIMIT 0")
-        for rule in found:
-            match rule:
-                case QueryRule():
-                    query = rule.query
-                case RowRule():
-                    query = f"SELECT {rule.breaks} FROM {OBJECT}"
-                case _:
-                    continue
+        for loc, query in _queries(contract, found):
             try:
                 statements = connection.extract_statements(query)
                 if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                     what, write = "the query is not one SELECT", "write one SELECT that returns one value"
-                    yield contract.source.problem(Code.CONTRACT_RULE, (*rule.loc, "query"), what, write)
+                    yield contract.source.problem(Code.CONTRACT_RULE, (*loc, "query"), what, write)
                     continue
                 connection.execute(f"EXPLAIN {query}")
             except duckdb.Error as error:
                 reason = str(error).partition("\n")[0]
-                what = f"DuckDB does not take the rule's SQL: {reason}"
+                what = f"DuckDB does not take the SQL: {reason}"
                 write = f"correct it; the columns are {', '.join(contract.column)}"
-                yield contract.source.problem(Code.CONTRACT_RULE, rule.loc, what, write)
+                yield contract.source.problem(Code.CONTRACT_RULE, loc, what, write)
+
+
+def _queries(contract: Contract, found: Sequence[Rule]) -> Iterator[tuple[Location, str]]:
+    for rule in found:
+        match rule:
+            case QueryRule():
+                yield rule.loc, rule.query
+            case RowRule():
+                yield rule.loc, f"SELECT {rule.breaks} FROM {OBJECT}"
+    for column in contract.columns:
+        if derived := column.custom(SAMPLE_EXPRESSION):
+            index = (column.standard.customProperties or []).index(derived)
+            query = f"SELECT CAST(({derived.value}) AS {column.type}) FROM {OBJECT}"
+            yield (*column.loc, "customProperties", index), query
 
 
 def _literal(contract: Contract, column: Column, value: Any, loc: Location) -> str:
