@@ -201,8 +201,11 @@ class _Sampler:
             # Or DuckDB would make each value up anew for each of the rules.
             f"WITH made AS MATERIALIZED (SELECT bb_n, {values.sql('bb_k')} AS {column.sql}"
             f" FROM (SELECT range AS bb_n, {number} AS bb_k FROM range({count})))"
-            f" SELECT min(bb_n) AS bb_n, {column.sql} AS bb_v FROM made"
-            f" WHERE {' AND '.join(kept)} GROUP BY ALL ORDER BY bb_n LIMIT {wanted}"
+            f", told AS (SELECT min(bb_n) AS bb_n, {column.sql} AS bb_v FROM made"
+            f" WHERE {' AND '.join(kept)} GROUP BY ALL)"
+            # A LIMIT of a million keeps a heap of a million.
+            " SELECT * FROM (SELECT row_number() OVER (ORDER BY bb_n) AS bb_n, bb_v FROM told)"
+            f" WHERE bb_n <= {wanted}"
         )
         return self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {_table(column)} AS {query}").fetchone()[0]
 

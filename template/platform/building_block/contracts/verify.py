@@ -94,6 +94,15 @@ def _unlike(there: dict, declared: dict, contract: Contract, where: str) -> Iter
             yield Problem(Code.CONTRACT_COLUMN, where, what, write, column.name)
 
 
+def broken(contract: Contract, findings: Sequence[Finding], write: str) -> list[Problem]:
+    """Return a problem for each blocking rule that was broken, at its line in the contract."""
+    return [
+        contract.source.problem(Code.CONTRACT_BROKEN, one.rule.loc, f"rule {one.rule.name}: {one.sentence}", write)
+        for one in findings
+        if one.rule.blocking and not one.kept
+    ]
+
+
 @dataclass(frozen=True)
 class _Key:
     """What statistics say of the columns of a rule about duplicates."""
