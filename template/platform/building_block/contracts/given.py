@@ -32,7 +32,8 @@ def measured(project: Project, data: str, contract: str = "") -> tuple[Agreed, l
     Raises:
         ProblemError: there is no such contract or data, or the columns are not those of the contract.
     """
-    table = _TABLE.fullmatch(data) if not data.endswith((*_CSV, ".parquet")) else None
+    is_file = data.endswith((*_CSV, ".parquet")) or Path(data).exists()
+    table = None if is_file else _TABLE.fullmatch(data)
     port = named(project, contract or (table[2] if table else Path(data).name.partition(".")[0]))
     if table:
         found = Table(f"{table[1]}/{table[2]}", table[1], table[2])
@@ -72,7 +73,7 @@ def _files(data: str, contract: Contract) -> Iterator[tuple[duckdb.DuckDBPyConne
 def _typed(connection: duckdb.DuckDBPyConnection, data: str, contract: Contract, scratch: Path) -> str:
     """Read a CSV file once, as text, into a table of the contract's types; no type is guessed, no value rounded."""
     form = "csv.gz" if data.endswith(".gz") else "csv"
-    source = CsvFile(kind="file", format=form, folder=".", pattern="data.csv")
+    source = CsvFile(kind="file", format=form, folder=".", pattern="data.csv", when_missing="fail")
     landed = source.open(connection, Path(data), data, scratch)
     types = {folded(column.name): column.type for column in contract.columns}
     columns = ", ".join(
