@@ -188,7 +188,8 @@ def _by_scan(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], keys:
     if not asked:
         return {}
     counts = connection.execute(f"SELECT {', '.join(asked.values())} FROM {OBJECT}").fetchone()
-    return dict(zip(asked, map(int, counts), strict=True))
+    # DuckDB counts NULL where every row is NULL.
+    return {name: int(count or 0) for name, count in zip(asked, counts, strict=True)}
 
 
 def _in_unit(rule: Rule, measured: Any, total: int) -> Any:
