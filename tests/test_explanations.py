@@ -13,6 +13,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 from building_block import check, generate, ownership
+from building_block.contracts.given import measured
+from building_block.contracts.load import named
+from building_block.contracts.sample import write as write_sample
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.load import load_specs
 from building_block.messages import Code, ProblemError
@@ -146,6 +149,19 @@ def other_domain_name(project: StampedProject) -> None:
     ProblemError.raise_any(check._identity(Project(project.root)))
 
 
+def sample_of(old: str, new: str) -> Callable[[StampedProject], None]:
+    def provoke(project: StampedProject) -> None:
+        project.replace("contracts/daily_orders.odcs.yaml", old, new)
+        port = named(Project(project.root), "daily_orders")
+        write_sample(port, 1000, 0, project.root / "sample.parquet")
+
+    return provoke
+
+
+def missing_data(project: StampedProject) -> None:
+    measured(Project(project.root), "export/orders.parquet")
+
+
 IN_THIS_PROCESS = {
     Code.INGEST_YAML: changed_ingest("undeclared_columns: fail", "undeclared_columns: [fail"),
     Code.INGEST_KEY: changed_ingest("format: csv", "formt: csv"),
@@ -172,6 +188,9 @@ IN_THIS_PROCESS = {
     Code.SETTING_LOCKED: setting("models: {sales: {marts: {+schema: gold}}}\n"),
     Code.SETTING_SYNTAX: setting("vars:\n  first_day: {2010-12-01\n"),
     Code.DOMAIN_NAME: other_domain_name,
+    Code.SAMPLE_VALUES: sample_of('minimum: "2009-12-01"', 'minimum: "2009-12-01", maximum: "2009-12-31"'),
+    Code.SAMPLE_RULE: sample_of("gross_revenue - cancelled_revenue}", "gross_revenue}"),
+    Code.DATA_FILE: missing_data,
 }
 STOPS_LOADING = {
     Code.DBT_PARSE: ("dbt/models/marts/orders_late.sql", "select * from {{ ref('orders_cleand') }}\n"),
