@@ -46,7 +46,7 @@ def test_a_csv_file_is_read_with_the_contracts_types(project):
 @pytest.fixture
 def broken(project):
     """A project with a file in which two rules of the port orders are broken."""
-    project.poe("contracts", "sample", "orders", "--rows", "50", "--out", "good.parquet")
+    project.poe("contracts", "sample", "orders", "--rows", "500", "--out", "good.parquet")
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (SELECT * REPLACE (if(row_number() OVER () < 4, 'X1', invoice_number) AS invoice_number)"

@@ -22,7 +22,14 @@ OF_UPDATE = {
     "domain": "never touches it: no edit, no return after deletion, no deletion",
     "derived": "never touches it; `poe generate` and the lock commands write it",
 }
-GROUPS = {"1": "Ingest files", "2": "Landed data", "3": "Warehouse", "4": "Ownership and settings", "5": "Project"}
+GROUPS = {
+    "1": "Ingest files",
+    "2": "Landed data",
+    "3": "Warehouse",
+    "4": "Ownership and settings",
+    "5": "Project",
+    "6": "Contracts",
+}
 FORMATS = {"CsvFile": "csv", "ParquetFile": "parquet", "NdjsonFile": "ndjson", "XlsxFile": "xlsx"}
 
 

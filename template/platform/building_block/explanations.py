@@ -515,7 +515,7 @@ EXPLANATIONS = {
     Code.SAMPLE_VALUES: Explanation(
         what="A sample of a contract was asked for, and a column has too few values that the contract allows.",
         example=(
-            "BB630 contracts/daily_orders.odcs.yaml:15 schema[0].properties[0]: `order_date` never repeats, and 31 "
+            "BB630 contracts/daily_orders.odcs.yaml:14 schema[0].properties[0]: `order_date` never repeats, and 31 "
             "different values were found for 1000 rows; ask for at most 31 rows by --rows"
         ),
         why="A made-up row would break a rule of the contract, and a sample keeps them all.",
@@ -528,8 +528,8 @@ EXPLANATIONS = {
     Code.SAMPLE_RULE: Explanation(
         what="Rows that are made up of a contract's columns do not keep one of its rules.",
         example=(
-            "BB631 contracts/daily_orders.odcs.yaml:63 schema[0].quality[0]: the sample does not keep the rule "
-            "net_is_gross_less_cancelled: Net revenue is gross less cancelled revenue, to the penny. 998 measured; "
+            "BB631 contracts/daily_orders.odcs.yaml:60 schema[0].quality[0]: the sample does not keep the rule "
+            "net_is_gross_less_cancelled: Net revenue is gross less cancelled revenue, to the penny. 1000 measured; "
             "allowed: exactly 0; say how a column of it follows from the others: `customProperties: [{property: "
             "sampleExpression, value: <SQL>}]`"
         ),
