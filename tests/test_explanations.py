@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from building_block import check, generate, ownership
+from building_block.contracts.gate import gate
 from building_block.contracts.given import measured
 from building_block.contracts.load import named
 from building_block.contracts.sample import write as write_sample
@@ -29,6 +30,9 @@ from tests.conftest import StampedProject
 from tests.test_bad_input import HEADER, LINE, MESSAGE
 
 INVOICES = "ingest/invoices.yaml"
+ORDERS = "contracts/orders.odcs.yaml"
+APPROVALS = "contracts/approvals.yaml"
+UNREASONED = "- {port: orders, version: 2.0.0, what: port removed, date: 2026-11-21}\n"
 DAY = "2010-12-02"
 DAYS_FILE = f"sample/retail/{DAY}.csv"
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
@@ -149,6 +153,19 @@ def other_domain_name(project: StampedProject) -> None:
     ProblemError.raise_any(check._identity(Project(project.root)))
 
 
+def gated(change: Callable[[StampedProject], object], ref: str = "HEAD") -> Callable[[StampedProject], None]:
+    """Change a contract that git has, and ask the gate."""
+
+    def provoke(project: StampedProject) -> None:
+        project.git("init", "--quiet")
+        project.git("add", "contracts")
+        project.git("commit", "--quiet", "--message", "Agree")
+        change(project)
+        gate(Project(project.root), ref)
+
+    return provoke
+
+
 def sample_of(old: str, new: str) -> Callable[[StampedProject], None]:
     def provoke(project: StampedProject) -> None:
         project.replace("contracts/daily_orders.odcs.yaml", old, new)
@@ -156,6 +173,27 @@ def sample_of(old: str, new: str) -> Callable[[StampedProject], None]:
         write_sample(port, 1000, 0, project.root / "sample.parquet")
 
     return provoke
+
+
+def without_country(project: StampedProject) -> None:
+    text = (project.root / ORDERS).read_text(encoding="utf-8")
+    project.write(ORDERS, re.sub(r"      - name: country\n(        .*\n)+", "", text))
+
+
+def without_masking(project: StampedProject) -> None:
+    project.replace(ORDERS, "version: 1.0.0", "version: 2.0.0")
+    project.replace(ORDERS, "{property: masking, value: hash}", "{property: masking, value: none, description: why}")
+
+
+def without_orders(project: StampedProject) -> None:
+    (project.root / ORDERS).unlink()
+    (project.root / "dbt/models/published/orders.sql").unlink()
+
+
+def corrected(project: StampedProject) -> None:
+    project.replace(ORDERS, "logicalType: date", "logicalType: dat")
+    project.git("commit", "--quiet", "--all", "--message", "Slip")
+    project.replace(ORDERS, "logicalType: dat\n", "logicalType: date\n")
 
 
 def missing_data(project: StampedProject) -> None:
@@ -188,6 +226,12 @@ IN_THIS_PROCESS = {
     Code.SETTING_LOCKED: setting("models: {sales: {marts: {+schema: gold}}}\n"),
     Code.SETTING_SYNTAX: setting("vars:\n  first_day: {2010-12-01\n"),
     Code.DOMAIN_NAME: other_domain_name,
+    Code.CONTRACT_REF: gated(lambda _: None, ref="mian"),
+    Code.CONTRACT_BUMP: gated(without_country),
+    Code.CONTRACT_APPROVAL: gated(without_masking),
+    Code.CONTRACT_REMOVED: gated(without_orders),
+    Code.CONTRACT_APPROVALS: gated(lambda project: project.write(APPROVALS, "approvals:\n" + UNREASONED)),
+    Code.CONTRACT_UNREADABLE: gated(corrected),
     Code.SAMPLE_VALUES: sample_of('minimum: "2009-12-01"', 'minimum: "2009-12-01", maximum: "2009-12-31"'),
     Code.SAMPLE_RULE: sample_of("gross_revenue - cancelled_revenue}", "gross_revenue}"),
     Code.DATA_FILE: missing_data,
@@ -234,6 +278,7 @@ ONE_BY_ONE = {
 def as_documented(message: str, project: StampedProject) -> str:
     """Return a message with what differs from run to run as the examples have it."""
     message = message.replace(str(project.root), "/home/ann/sales")
+    message = re.sub(r"date: \d{4}-\d\d-\d\d", "date: 2026-11-21", message)
     message = re.sub(r"target/dbt-[0-9a-f]{7}-[0-9a-f]{7}/", "target/dbt-1a2b3c4-5d6e7f8/", message)
     return re.sub(r"process \d+ (.*) 0\.1 s;", r"process 4711 \1 60 s;", message)
 

@@ -102,11 +102,12 @@ def test_the_manifest_is_read_by_the_tool_that_everyone_has(project):
     assert project.run("sha256sum", "--check", "--strict", "--quiet", "platform/manifest.sha256").returncode == 0
 
 
-def test_code_owners_are_the_team_and_for_platform_paths_the_platform_team(rendered):
+def test_code_owners_are_the_team_and_of_platform_paths_and_approvals_the_teams_that_answer_for_them(rendered):
     lines = (rendered("full").root / ".github" / "CODEOWNERS").read_text().splitlines()
     rules = [line.split() for line in lines if line and not line.startswith("#")]
     assert rules[0] == ["*", "@units/campaign-analytics"]
-    assert rules[1:] == [[path, "@units/data-platform"] for path in patterns()["platform"]]
+    assert rules[1:-1] == [[path, "@units/data-platform"] for path in patterns()["platform"]]
+    assert rules[-1] == ["/contracts/approvals.yaml", "@units/data-compliance"]
 
 
 def test_what_the_template_derives_from_itself_is_up_to_date():

@@ -107,15 +107,14 @@ def test_a_laptop_makes_a_key_of_its_own_that_git_does_not_see(built):
     ],
 )
 def test_nothing_is_hashed_without_a_key_that_is_one(built, environment, what):
-    built.write(
-        "settings/profiles.yml",
-        "warehouse:\n  outputs:\n    production:\n      type: duckdb\n      path: \"{{ env_var('BUILDING_BLOCK_DATA', '../data') }}/warehouse.duckdb\"\n",
-    )
+    path = "{{ env_var('BUILDING_BLOCK_DATA', '../data') }}/warehouse.duckdb"
+    target = f'{{type: duckdb, path: "{path}"}}'
+    built.write("settings/profiles.yml", f"warehouse:\n  outputs:\n    production: {target}\n")
     built.poe("generate")
     before = release(built, "orders")
     result = built.poe("build", "published/orders", **environment)
     assert result.returncode == 1
-    assert f"BB610 BUILDING_BLOCK_MASKING_KEY: " in result.stderr
+    assert "BB610 BUILDING_BLOCK_MASKING_KEY: " in result.stderr
     assert what in result.stderr
     assert "Traceback" not in result.stderr
     assert release(built, "orders") == before
@@ -207,14 +206,14 @@ def test_only_the_valid_release_and_the_one_before_are_kept(built):
 
 @pytest.mark.slow
 def test_a_publication_that_is_killed_at_any_moment_leaves_a_whole_version(built):
-    """Killed at growing delays: what ``current.json`` names is always whole, and the next build goes on."""
+    """Killed before, between and after switches: what ``current.json`` names is always whole, and the next build goes on."""
     code = (
         "from building_block.project import Project; from building_block.contracts.load import ports;"
         "from building_block.contracts.publish import publish; p = Project.here(); p.enter(); print('go', flush=True);"
-        "[publish(p, ports(p)['orders']) for _ in range(50)]"
+        "[(publish(p, ports(p)['orders']), print('done', flush=True)) for _ in range(50)]"
     )
     seen = set()
-    for delay in (0.02, 0.1, 0.25, 0.4, 0.6, 0.8, 1.1):
+    for published, delay in ((0, 0.05), (0, 0.3), (1, 0.0), (1, 0.05), (1, 0.1), (1, 0.2), (2, 0.3)):
         path = f"{built.root}/platform:{built.root}/src"
         child = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -222,7 +221,8 @@ def test_a_publication_that_is_killed_at_any_moment_leaves_a_whole_version(built
             env={"PYTHONPATH": path, "PATH": str(Path(sys.executable).parent), "BUILDING_BLOCK_MASKING_KEY": KEY[::-1]},
             stdout=subprocess.PIPE,
         )
-        child.stdout.readline()
+        for _ in range(1 + published):
+            child.stdout.readline()
         time.sleep(delay)
         child.send_signal(signal.SIGKILL)
         child.wait()

@@ -133,14 +133,16 @@ def test_ignores_and_attributes(project):
 
 
 def test_code_owners_of_the_unit_stand_before_those_of_the_platform(project):
-    project.write("settings/CODEOWNERS", "/dbt/models/published/ @acme/sales-leads\n/platform/ @acme/sales-leads\n")
+    project.write("settings/CODEOWNERS", "/dbt/models/published/ @acme/sales-leads\n/contracts/ @acme/sales-leads\n")
     rules = [line for line in derived(project, ".github/CODEOWNERS").splitlines() if not line.startswith("#")]
     assert rules[:3] == [
         "* @acme/sales-data",
         "/dbt/models/published/ @acme/sales-leads",
-        "/platform/ @acme/sales-leads",
+        "/contracts/ @acme/sales-leads",
     ]
-    assert [line for line in rules if line.startswith("/platform/ ")][-1] == "/platform/ @acme/data-platform"
+    # The last match wins: neither the platform's files nor the approvals can be taken over.
+    assert "/platform/ @acme/data-platform" in rules[3:]
+    assert rules[-1] == "/contracts/approvals.yaml @acme/data-compliance"
 
 
 def test_pixi_dependencies(project):

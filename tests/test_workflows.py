@@ -41,7 +41,14 @@ def steps(file: Path) -> list[dict[str, Any]]:
 
 
 def commands(job: dict[str, Any]) -> list[str]:
-    return [step["run"] for step in job["steps"] if "run" in step]
+    """Return what a job runs at any event."""
+    return [step["run"] for step in job["steps"] if "run" in step and "if" not in step]
+
+
+def gate() -> dict[str, Any]:
+    """Return the step that compares contracts, which only a change that asks to be merged has."""
+    (step,) = [step for step in steps(STAMPED) if "if" in step]
+    return step
 
 
 def bash(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -174,6 +181,34 @@ def test_each_job_of_a_stamped_project_refuses_what_it_is_there_for(clone):
     refused = ci(clone, commands(build)[0])
     assert refused.returncode != 0
     assert "BB505 dbt/models/marts/daily_order_summary.sql: " in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_pull_request_is_compared_with_what_it_would_be_merged_into(clone):
+    step = gate()
+    assert step["if"] == "github.event_name == 'pull_request' || github.event_name == 'merge_group'"
+    assert step["env"] == {"BASE": "${{ github.event.merge_group.base_sha || 'HEAD^1' }}"}
+    (checkout,) = [one for one in jobs(STAMPED)["lint"]["steps"] if one.get("uses", "").startswith("actions/checkout")]
+    assert checkout["with"]["fetch-depth"] == 0
+
+    def merged(branch: str, old: str, new: str) -> subprocess.CompletedProcess[str]:
+        """Change a contract on a branch that began before the last merge, and check its merge as GitHub makes it."""
+        clone.git("switch", "--quiet", "--create", branch, "base")
+        clone.replace("contracts/orders.odcs.yaml", old, new)
+        clone.git("commit", "--quiet", "--all", "--message", branch)
+        clone.git("switch", "--quiet", "main")
+        clone.git("merge", "--quiet", "--no-ff", "--message", "Merge", branch)
+        return bash(step["run"], clone.root, VIRTUAL_ENV="", PYTHONPATH="", BASE="HEAD^1")
+
+    clone.git("branch", "--move", "main")
+    clone.git("branch", "base")
+    described = merged("describe", "version: 1.0.0", "version: 1.0.1")
+    assert described.returncode == 0, described.stderr
+    assert "orders" in described.stdout
+    refused = merged("unmask", "{property: masking, value: hash}", "{property: masking, value: none, description: x}")
+    assert refused.returncode == 1
+    assert [line.split()[0] for line in refused.stderr.splitlines() if line.startswith("BB")] == ["BB621", "BB622"]
+    assert "after 1.0.1 at HEAD^1" in refused.stderr
 
 
 def test_a_project_without_a_lock_file_is_no_error(clone):

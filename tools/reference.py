@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 import yaml
+from building_block.contracts.changes import Kind
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.schema import ingest_schema
 from building_block.messages import Code
@@ -36,6 +37,7 @@ FORMATS = {"CsvFile": "csv", "ParquetFile": "parquet", "NdjsonFile": "ndjson", "
 def pages() -> dict[Path, str]:
     """Return the text of every reference page by its file."""
     return {
+        FOLDER / "contract-changes.md": _contract_changes(),
         FOLDER / "ingest-files.md": _ingest_files(),
         FOLDER / "messages.md": _messages(),
         FOLDER / "ownership.md": _ownership(),
@@ -228,6 +230,44 @@ def _meaning(description: str) -> str:
 def _yaml(value: object) -> str:
     """Return a value as one writes it after a key."""
     return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=200).removesuffix("...\n").strip()
+
+
+# Contract changes -----------------------------------------------------------------------------------------------------
+
+
+def _contract_changes() -> str:
+    rows = (
+        (
+            change.what[0].upper() + change.what[1:],
+            change.bump.name.lower(),
+            "yes" if change.approval else "",
+            change.why,
+        )
+        for change in (kind.value for kind in Kind)
+    )
+    return _page(
+        "Changes of a contract",
+        "Written from the package `building_block`. `poe contracts gate --against main` compares each contract of\n"
+        "`contracts/` with the one that git has at `main`, or at any other branch, tag or commit. CI asks the same of\n"
+        "each pull request. It refuses a version that is raised by less than the gravest of its changes demands, or\n"
+        "lowered, and a change without the approval that it needs.",
+        _table(("change", "demands", "approval", "why"), rows),
+        "Versions below 1.0.0 are no exception: what is published is read. Contracts of what the domain consumes, in\n"
+        "`contracts/consumes/`, are their owners' to change and are not compared.",
+        "## Approvals",
+        "What lowers protection needs a major *and* an entry in `contracts/approvals.yaml`:",
+        '```yaml title="contracts/approvals.yaml"\n'
+        "approvals:\n"
+        "- port: orders\n"
+        "  version: 2.0.0\n"
+        "  what: masking of customer_id from hash to none\n"
+        "  reason: Customers are companies; their numbers are public.\n"
+        "  date: 2026-11-21\n"
+        "```",
+        "The message [BB622](messages.md#bb622) has the entry to copy. It is good for one change of one port with one\n"
+        "version, word by word. `.github/CODEOWNERS` gives the file to the compliance team, so that a pull request\n"
+        "with an entry waits for their review ([why](../decisions/0008-contracts-change-by-version-and-approval.md)).",
+    )
 
 
 # Messages -------------------------------------------------------------------------------------------------------------

@@ -512,6 +512,88 @@ EXPLANATIONS = {
             "`platform/dbt-bouncer.yml`."
         ),
     ),
+    Code.CONTRACT_REF: Explanation(
+        what="`poe contracts gate` cannot read the contracts as they were.",
+        example=(
+            "BB620 --against mian: `mian` is no commit of this clone; write a branch, tag or commit that `git log` "
+            "shows"
+        ),
+        why="Whether a version was raised enough is said by the contract before the change, which only git has.",
+        fix=(
+            "Name a branch, tag or commit of the clone: on a branch of yours that is `main`, or `origin/main` after "
+            "`git fetch`. A workflow's clone ends at the newest commit unless `actions/checkout` has `fetch-depth: 0`."
+        ),
+    ),
+    Code.CONTRACT_BUMP: Explanation(
+        what="A contract has changed by more than its version says.",
+        example=(
+            "BB621 contracts/orders.odcs.yaml:4 version: 1.0.0 after 1.0.0 at HEAD is too little, for this is a major: "
+            "column country is removed; write `version: 2.0.0`"
+        ),
+        why=(
+            "Those who read a port see of a change its version and no more. A major is published beside the one "
+            "before it, so that nothing breaks under them."
+        ),
+        fix=(
+            "Write the version that the message names, or take the change back. The reference of contract changes "
+            "lists what is a major, a minor and a patch."
+        ),
+    ),
+    Code.CONTRACT_APPROVAL: Explanation(
+        what="A change of a contract lowers what compliance relies on, and compliance has not approved it.",
+        example=(
+            "BB622 contracts/orders.odcs.yaml:33 schema[0].properties[2].customProperties: masking of customer_id "
+            "from hash to none since HEAD, which compliance has not approved; take it back, or write `- {port: "
+            "orders, version: 2.0.0, what: masking of customer_id from hash to none, reason: …, date: 2026-11-21}` "
+            "below `approvals:` in contracts/approvals.yaml, which the compliance team reviews"
+        ),
+        why=(
+            "A raised version warns those who read the data. Whether more of a person may be shown, for longer, is "
+            "not theirs to decide, nor the author's."
+        ),
+        fix=(
+            "Take the change back, or write the entry of the message into `contracts/approvals.yaml` with a reason. "
+            "The team that owns that file in `.github/CODEOWNERS` is then asked to review it. An entry is good for "
+            "one change of one port with one version."
+        ),
+    ),
+    Code.CONTRACT_REMOVED: Explanation(
+        what="A contract is deleted or renamed, and nobody was told before.",
+        example=(
+            "BB623 contracts/orders.odcs.yaml: the port is active at HEAD and gone now; a port renamed is another "
+            "port; bring it back with `status: retired` as a major and delete it after that; or write `- {port: "
+            "orders, version: 1.0.0, what: port removed, reason: …, date: 2026-11-21}` below `approvals:` in "
+            "contracts/approvals.yaml, which the compliance team reviews"
+        ),
+        why="A port that is gone has no version left that could tell it to those who read it.",
+        fix=(
+            "Bring the contract back with `status: retired` as a major, and delete it in a later change. To rename a "
+            "port, publish the new one beside it first. What has to go at once needs the approval of compliance."
+        ),
+    ),
+    Code.CONTRACT_APPROVALS: Explanation(
+        what="The file of approvals cannot be read.",
+        example=("BB624 contracts/approvals.yaml:2 approvals[0].reason: key `reason` is missing; write `reason: …`"),
+        why="An approval that nobody can read approves nothing, and it is kept as the record of who allowed what.",
+        fix=(
+            "Write each entry as the message of BB622 has it: `port`, `version`, `what` word by word, `reason` and the "
+            "day as `date`."
+        ),
+    ),
+    Code.CONTRACT_UNREADABLE: Explanation(
+        what="A contract was faulty before the change, so nothing can be compared with it.",
+        example=(
+            "BB625 contracts/orders.odcs.yaml:1: nothing can be compared, for at HEAD the contract is faulty: BB602 "
+            "HEAD:contracts/orders.odcs.yaml:23 schema[0].properties[1].logicalType: `dat` is not a choice; write "
+            "date; write `- {port: orders, version: 1.0.0, what: unreadable before, reason: …, date: 2026-11-21}` "
+            "below `approvals:` in contracts/approvals.yaml, which the compliance team reviews"
+        ),
+        why="A class lowered or a mask taken off in the same change would go unseen.",
+        fix=(
+            "Compare with an earlier commit, whose contract was sound, to see what has changed. Then ask compliance "
+            "for the approval that the message names."
+        ),
+    ),
     Code.SAMPLE_VALUES: Explanation(
         what="A sample of a contract was asked for, and a column has too few values that the contract allows.",
         example=(

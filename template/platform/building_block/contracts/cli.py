@@ -32,6 +32,17 @@ def lint() -> None:
 
 
 @commands.command()
+def gate(
+    against: Annotated[str, typer.Option(help="Branch, tag or commit with the contracts as they were.")],
+) -> None:
+    """Compare each contract with an earlier version: is its version raised enough, is compliance kept?"""
+    from building_block.contracts.gate import gate as judge
+    from building_block.contracts.gate import table
+
+    Console(markup=False).print(table(judge(Project.here(), against), against))
+
+
+@commands.command()
 def generate(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where a file would change.")] = False,
 ) -> None:

@@ -46,7 +46,7 @@ _UNITS = {
     "months": ("mo", "month", "months"),  # not m, which is a minute to some
     "years": ("y", "yr", "year", "years"),
 }
-_DAYS = {"hours": 1 / 24, "days": 1, "weeks": 7, "months": 30.44, "years": 365.25}
+_DAYS = {"hours": 1 / 24, "days": 1, "weeks": 7, "months": 365.25 / 12, "years": 365.25}
 
 
 class Masking(StrEnum):

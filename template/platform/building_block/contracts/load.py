@@ -14,6 +14,8 @@ from building_block.project import Project
 
 CONSUMES = "consumes"
 """The folder, below that of the contracts, of what the domain reads from others."""
+APPROVALS = "approvals.yaml"
+"""The file, beside the contracts, of what compliance allows: see ``gate``."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,12 @@ def named(project: Project, name: str) -> Agreed:
 
 def agreed(path: Path, file: str) -> Agreed:
     """Return the contract in a file with its rules; raises ProblemError with every problem of it."""
-    read_ = contract(read(path, file))
-    return Agreed(read_, rules(read_))
+    return agreed_in(contract(read(path, file)))
+
+
+def agreed_in(found: Contract) -> Agreed:
+    """Return a contract with its rules; raises ProblemError with every problem of them."""
+    return Agreed(found, rules(found))
 
 
 def _with_policy(path: Path, file: str) -> Agreed:
@@ -79,7 +85,7 @@ def _folder(
 ) -> tuple[dict[str, Agreed], list[Problem]]:
     found: dict[str, Agreed] = {}
     problems: list[Problem] = []
-    files = sorted(folder.glob("[!.]*.y*ml"))
+    files = sorted(path for path in folder.glob("[!.]*.y*ml") if path.name != APPROVALS)
     for path in files:
         file, stem = project.relative(path), path.name.removesuffix(SUFFIX)
         if stem == path.name:

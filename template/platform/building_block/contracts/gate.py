@@ -1,0 +1,196 @@
+# platform-owned: changed by `copier update` only; see platform/README.md
+"""``poe contracts gate``: may the contracts change as they do, with the versions that they have?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from rich.table import Table
+from yaml.nodes import MappingNode
+
+from building_block.contracts.changes import Bump, Change, Kind
+from building_block.contracts.contract import SUFFIX, contract
+from building_block.contracts.difference import changes
+from building_block.contracts.history import contracts_at
+from building_block.contracts.load import APPROVALS, Agreed, agreed_in, ports
+from building_block.contracts.standard import of_text
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import Project
+from building_block.yaml_nodes import Kind as FileKind
+from building_block.yaml_nodes import parse, place
+
+_Approved = set[tuple[str, str, str]]
+"""Port, version and change of each approval."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """What became of one port."""
+
+    name: str
+    file: str
+    before: Agreed | None
+    after: Agreed | None
+    changes: list[Change]
+
+    @property
+    def bump(self) -> Bump:
+        """Return which number of the version has to be raised."""
+        return max((change.kind.value.bump for change in self.changes), default=Bump.NONE)
+
+
+def gate(project: Project, ref: str) -> list[Port]:
+    """Return what became of each port since a git ref.
+
+    Raises:
+        ProblemError: a version is raised too little, compliance has not approved what it must, or something cannot be
+            read; the error carries every problem.
+    """
+    now, then = ports(project), contracts_at(project, ref)
+    approved = _approvals(project)
+    found: list[Port] = []
+    problems: list[Problem] = []
+    for name in sorted(now.keys() | then.keys()):
+        file = f"{project.relative(project.contracts)}/{name}{SUFFIX}"
+        try:
+            port = _port(name, file, project.root / file, now.get(name), then.get(name), ref)
+        except ProblemError as error:
+            port = Port(name, file, None, now.get(name), [Change(Kind.PORT_UNREADABLE, "unreadable before", ())])
+            what = f"nothing can be compared, for at {ref} the contract is faulty: {error.problems[0]}"
+            if write := _ask(port, port.changes[0], approved):
+                problems.append(Problem(Code.CONTRACT_UNREADABLE, f"{file}:1", what, write))
+        else:
+            problems += [*_version(port, ref), *_unapproved(port, ref, approved)]
+        found.append(port)
+    ProblemError.raise_any(problems)
+    return found
+
+
+def table(found: list[Port], ref: str) -> Table:
+    """Return what became of the ports, to print."""
+    shown = Table("contract", f"at {ref}", "now", "requires", "changes")
+    for port in found:
+        versions = [str(one.contract.version) if one else "-" for one in (port.before, port.after)]
+        told = [f"{change.what} (approved)" if change.kind.value.approval else change.what for change in port.changes]
+        shown.add_row(port.name, *versions, port.bump.name.lower(), "\n".join(told) or "none")
+    return shown
+
+
+def _port(name: str, file: str, path: Path, after: Agreed | None, then: bytes | None, ref: str) -> Port:
+    """Return what became of a port; raise ProblemError when its contract of ``then`` cannot be read."""
+    if then is None:
+        return Port(name, file, None, after, [Change(Kind.PORT_ADDED, "port added", ())])
+    if after and path.read_bytes() == then:
+        return Port(name, file, after, after, [])
+    before = agreed_in(contract(of_text(then, f"{ref}:{file}")))
+    if after:
+        return Port(name, file, before, after, changes(before, after))
+    kind = Kind.PORT_WITHDRAWN if before.contract.source.content.status == "retired" else Kind.PORT_REMOVED
+    return Port(name, file, before, None, [Change(kind, "port removed", ())])
+
+
+def _version(port: Port, ref: str) -> Iterator[Problem]:
+    """Yield a problem when the version does not say how much has changed."""
+    if port.before is None or port.after is None:
+        return
+    before, after = port.before.contract.version, port.after.contract.version
+    least = port.bump.least(before)
+    if after >= least:
+        return
+    what = f"{after} is lower than {before} at {ref}"
+    if after >= before:
+        gravest = [change.what for change in port.changes if change.kind.value.bump is port.bump]
+        shown = ", ".join(gravest[:3]) + (f" and {len(gravest) - 3} more" if len(gravest) > 3 else "")
+        what = f"{after} after {before} at {ref} is too little, for this is a {port.bump.name.lower()}: {shown}"
+    yield port.after.contract.source.problem(Code.CONTRACT_BUMP, ("version",), what, f"write `version: {least}`")
+
+
+def _unapproved(port: Port, ref: str, approved: _Approved) -> Iterator[Problem]:
+    """Yield a problem for each change that compliance has to approve and has not."""
+    for change in port.changes:
+        if not (write := _ask(port, change, approved)):
+            continue
+        if port.after:
+            what = f"{change.what} since {ref}, which compliance has not approved"
+            write = f"take it back, or {write}"
+            yield port.after.contract.source.problem(Code.CONTRACT_APPROVAL, change.loc, what, write)
+        else:
+            status = port.before.contract.source.content.status
+            what = f"the port is {status} at {ref} and gone now; a port renamed is another port"
+            write = f"bring it back with `status: retired` as a major and delete it after that; or {write}"
+            yield Problem(Code.CONTRACT_REMOVED, port.file, what, write)
+
+
+# Approvals ------------------------------------------------------------------------------------------------------------
+
+
+class Approval(BaseModel):
+    """One change that the compliance team allows: to one port, with one version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    port: str
+    version: str
+    what: str
+    """The change, as the gate writes it."""
+    reason: str = Field(min_length=1)
+    date: date
+
+
+class _Approvals(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    approvals: list[Approval]
+
+
+_APPROVALS = FileKind(
+    name="a file of approvals",
+    begins="write `approvals:` and below it entries with port, version, what, reason and date",
+    syntax=Code.CONTRACT_APPROVALS,
+    key=Code.CONTRACT_APPROVALS,
+    dates=True,
+)
+
+
+def _ask(port: Port, change: Change, approved: _Approved) -> str | None:
+    """Return how to ask for the approval that a change lacks; None when it has it or needs none."""
+    versions = [port.before.contract.version] if port.before else []
+    if port.after:
+        versions = [port.after.contract.version, *(port.bump.least(version) for version in versions)]
+    version = str(max(versions, default="none"))
+    if not change.kind.value.approval or (port.name, version, change.what) in approved:
+        return None
+    entry = {"port": port.name, "version": version, "what": change.what, "reason": "…", "date": date.today()}  # noqa: DTZ011
+    line = yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000).strip()
+    return f"write `- {line}` below `approvals:` in contracts/{APPROVALS}, which the compliance team reviews"
+
+
+def _approvals(project: Project) -> _Approved:
+    path = project.contracts / APPROVALS
+    if not path.is_file():
+        return set()
+    file = project.relative(path)
+    values, node = parse(path.read_bytes(), file, _APPROVALS)
+    try:
+        entries = _Approvals.model_validate(values).approvals
+    except ValidationError as error:
+        raise ProblemError(*(_fault(details, file, node) for details in error.errors(include_url=False))) from None
+    return {(entry.port, entry.version, entry.what) for entry in entries}
+
+
+def _fault(error: ErrorDetails, file: str, node: MappingNode) -> Problem:
+    line, path = place(node, error["loc"])
+    key, known = error["loc"][-1], Approval if len(error["loc"]) > 1 else _Approvals
+    what, write = {
+        "missing": (f"key `{key}` is missing", f"write `{key}: …`"),
+        "extra_forbidden": (f"unknown key `{key}`", f"write {', '.join(known.model_fields)}"),
+        "string_type": (f"`{error['input']}` is not text", f"write `{key}` in full, in quotes if need be"),
+        "string_too_short": (f"`{key}` is empty", "write why the change is allowed"),
+        "date_type": (f"`{error['input']}` is not a day", "write one such as 2026-01-31, without quotes"),
+        "list_type": ("the approvals are not a list", "write entries that begin with `- `"),
+    }.get(error["type"], (f"`{error['input']}` is not what belongs here", _APPROVALS.begins))
+    return Problem(Code.CONTRACT_APPROVALS, f"{file}:{line}", what, write, path)
