@@ -50,7 +50,8 @@ def column(draw: st.DrawFn, name: str, rows: int) -> dict[str, Any]:
             case "format":
                 options["format"] = draw(st.sampled_from(FORMATS))
             case "enum":
-                said["enum"] = [{"value": value} for value in draw(st.lists(st.text("ab'%é", min_size=1), min_size=1))]
+                values = draw(st.lists(st.text("ab'%é", min_size=1), min_size=1, unique=True))
+                said["enum"] = [{"value": value} for value in values]
             case "valid":
                 values = draw(st.lists(st.text("xyz", min_size=1), min_size=1, unique=True))
                 rule = {"metric": "invalidValues", "arguments": {"validValues": values}, "mustBe": 0}
