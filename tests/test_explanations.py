@@ -14,9 +14,11 @@ import pyarrow as pa
 import pytest
 from building_block import check, generate, ownership
 from building_block.contracts.gate import gate
-from building_block.contracts.load import Agreed, ports
+from building_block.contracts.given import measured
+from building_block.contracts.load import Agreed, named, ports
 from building_block.contracts.masking import masked
 from building_block.contracts.publish import broken
+from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.load import load_specs
@@ -180,6 +182,15 @@ def changed_contract(old: str, new: str) -> Callable[[StampedProject], None]:
     return provoke
 
 
+def sample_of(old: str, new: str) -> Callable[[StampedProject], None]:
+    def provoke(project: StampedProject) -> None:
+        project.replace("contracts/daily_orders.odcs.yaml", old, new)
+        port = named(Project(project.root), "daily_orders")
+        write_sample(port, 1000, 0, project.root / "sample.parquet")
+
+    return provoke
+
+
 def without_country(project: StampedProject) -> None:
     text = (project.root / ORDERS).read_text(encoding="utf-8")
     project.write(ORDERS, re.sub(r"      - name: country\n(        .*\n)+", "", text))
@@ -238,6 +249,10 @@ def target_without_a_key(project: StampedProject) -> None:
         masked(connection, Project(project.root), port.contract)
 
 
+def missing_data(project: StampedProject) -> None:
+    measured(Project(project.root), "export/orders.parquet")
+
+
 IN_THIS_PROCESS = {
     Code.INGEST_YAML: changed_ingest("undeclared_columns: fail", "undeclared_columns: [fail"),
     Code.INGEST_KEY: changed_ingest("format: csv", "formt: csv"),
@@ -288,6 +303,9 @@ IN_THIS_PROCESS = {
     Code.CONTRACT_MASKING: changed_contract("value: hash", "value: md5"),
     Code.CONTRACT_DESCRIPTION: changed_contract("        description: Country of the customer.\n", ""),
     Code.CONTRACT_KEY: changed_contract("        primaryKey: true\n", ""),
+    Code.SAMPLE_VALUES: sample_of('minimum: "2009-12-01"', 'minimum: "2009-12-01", maximum: "2009-12-31"'),
+    Code.SAMPLE_RULE: sample_of("gross_revenue - cancelled_revenue}", "gross_revenue}"),
+    Code.DATA_FILE: missing_data,
 }
 STOPS_LOADING = {
     Code.DBT_PARSE: ("dbt/models/marts/orders_late.sql", "select * from {{ ref('orders_cleand') }}\n"),

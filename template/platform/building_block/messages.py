@@ -84,6 +84,10 @@ class Code(StrEnum):
     CONTRACT_APPROVALS = "BB624"
     CONTRACT_UNREADABLE = "BB625"
 
+    SAMPLE_VALUES = "BB630"
+    SAMPLE_RULE = "BB631"
+    DATA_FILE = "BB632"
+
 
 @dataclass(frozen=True)
 class Problem:

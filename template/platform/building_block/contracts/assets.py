@@ -13,7 +13,7 @@ from building_block.automation import when_data_changes
 from building_block.contracts.contract import Contract
 from building_block.contracts.load import Agreed, ports
 from building_block.contracts.pages import FOLDER
-from building_block.contracts.publish import Published, broken, publish
+from building_block.contracts.publish import Published, publish, refused
 from building_block.contracts.verify import Finding
 from building_block.dbt.failures import failures
 from building_block.dbt.manifest import prepared
@@ -73,7 +73,7 @@ class PublishedPorts(dg.Component, dg.Model, dg.Resolvable):
                         problems += error.problems
                         continue
                     yield from _results(key, port, done)
-                    problems += broken(port, done.findings)
+                    problems += refused(port, done.findings)
                 ProblemError.raise_any(problems)
 
         return dg.Definitions(assets=[published])

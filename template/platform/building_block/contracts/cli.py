@@ -1,10 +1,13 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """``poe contracts …``: what a person asks of the contracts."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from building_block.messages import ProblemError
 from building_block.project import Project
@@ -52,3 +55,42 @@ def generate(
         return
     for path in generator.write(project):
         Console().print(f"generated {path}")
+
+
+@commands.command()
+def sample(
+    port: Annotated[str, typer.Argument(help="The port, or a table under contracts/consumes/.")],
+    rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="A .parquet or .csv file; data/samples/<port>.parquet if none.")
+    ] = None,
+) -> None:
+    """Write made-up rows that keep a contract, to develop with."""
+    from building_block.contracts.load import named
+    from building_block.contracts.sample import write
+
+    project = Project.here()
+    file = out or project.data / "samples" / f"{port}.parquet"
+    write(named(project, port), rows, seed, file)
+    Console().print(f"[green]✓[/] {rows:,} rows that keep the contract: {project.relative(file)}", soft_wrap=True)
+
+
+@commands.command()
+def check(
+    data: Annotated[str, typer.Option(help="A parquet file or a pattern of such, a CSV file, or layer.table.")],
+    contract: Annotated[str, typer.Option(help="The contract; the one that is named as the data if none.")] = "",
+) -> None:
+    """Hold data against a contract, rule by rule."""
+    from building_block.contracts.given import measured
+    from building_block.contracts.verify import broken
+
+    port, findings = measured(Project.here(), data, contract)
+    table = Table("Rule", "Measured", "Allowed", "Verdict", title=f"{data} against {port.contract.file}")
+    for one in findings:
+        verdict = (
+            "[green]kept[/]" if one.kept else "[red]broken[/]" if one.rule.blocking else "[yellow]broken, warns[/]"
+        )
+        table.add_row(one.rule.name, escape(str(one.measured)), str(one.rule.limit), verdict)
+    Console().print(table)
+    ProblemError.raise_any(broken(port.contract, findings, f"put right {data}, or what makes it"))

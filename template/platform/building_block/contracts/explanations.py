@@ -313,4 +313,47 @@ CONTRACTS = {
             "for the approval that the message names."
         ),
     ),
+    Code.SAMPLE_VALUES: Explanation(
+        what="A sample of a contract was asked for, and a column has too few values that the contract allows.",
+        example=(
+            "BB630 contracts/daily_orders.odcs.yaml:14 schema[0].properties[0]: `order_date` never repeats, and 31 "
+            "different values were found for 1000 rows; ask for at most 31 rows by --rows"
+        ),
+        why="A made-up row would break a rule of the contract, and a sample keeps them all.",
+        fix=(
+            "Ask for fewer rows. Where no value was found at all, the rules of the column contradict each other, or "
+            "its pattern is one of which no text can be made: write `examples:` of its values, or say how it follows "
+            "from other columns: `customProperties: [{property: sampleExpression, value: <SQL>}]`."
+        ),
+    ),
+    Code.SAMPLE_RULE: Explanation(
+        what="Rows that are made up of a contract's columns do not keep one of its rules.",
+        example=(
+            "BB631 contracts/daily_orders.odcs.yaml:60 schema[0].quality[0]: the sample does not keep the rule "
+            "net_is_gross_less_cancelled: Net revenue is gross less cancelled revenue, to the penny. 1000 measured; "
+            "allowed: exactly 0; say how a column of it follows from the others: `customProperties: [{property: "
+            "sampleExpression, value: <SQL>}]`"
+        ),
+        why=(
+            "What a rule of own SQL says of several columns cannot be read out of the SQL. A sample that breaks it "
+            "would mislead whoever develops with it."
+        ),
+        fix=(
+            "Write at one of the columns how a sample derives it, as SQL over the others: `customProperties: "
+            "[{property: sampleExpression, value: gross_revenue - cancelled_revenue}]`. It changes samples only, "
+            "nothing that is published."
+        ),
+    ),
+    Code.DATA_FILE: Explanation(
+        what="A file that was named for `poe contracts check` or `poe contracts sample` cannot be read or written.",
+        example=(
+            "BB632 export/orders.parquet: there is no such file; name a parquet file or a pattern of such, a CSV file, "
+            "or a table as `marts.orders`"
+        ),
+        why="Without the file nothing can be said about its data.",
+        fix=(
+            "Look at the path, which counts from the project's root: poe runs there. Put a pattern in quotes, so that "
+            "the shell leaves it as it is."
+        ),
+    ),
 }

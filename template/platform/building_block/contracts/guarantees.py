@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 
 from building_block.contracts.changes import Change, Kind
-from building_block.contracts.contract import Column, binder
+from building_block.contracts.contract import Column
+from building_block.contracts.engine import binder
 from building_block.contracts.load import Agreed
-from building_block.contracts.rules import DuplicateRule, Limit, QueryRule, RowRule, Rule
+from building_block.contracts.rule import DuplicateRule, Limit, QueryRule, RowRule, Rule
 
 
 class _Trend(Enum):

@@ -11,7 +11,7 @@ from building_block.contracts.policy import breaches
 from building_block.contracts.rule import Rule
 from building_block.contracts.rules import rules
 from building_block.contracts.standard import read
-from building_block.messages import Code, Problem, ProblemError
+from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
 
 CONSUMES = "consumes"
@@ -49,6 +49,21 @@ def consumed(project: Project) -> dict[str, Agreed]:
     found, problems = _folder(project, project.contracts / CONSUMES, agreed)
     ProblemError.raise_any(problems)
     return found
+
+
+def named(project: Project, name: str) -> Agreed:
+    """Return the contract of one port, or of one table that the domain consumes; no other file is read.
+
+    Raises:
+        ProblemError: there is none of that name, or it cannot be read.
+    """
+    folders = (project.contracts, project.contracts / CONSUMES)
+    for folder in folders:
+        if (path := folder / f"{name}{SUFFIX}").is_file():
+            return agreed(path, project.relative(path))
+    known = [path.name.removesuffix(SUFFIX) for folder in folders for path in folder.glob(f"[!.]*{SUFFIX}")]
+    write = f"write {nearest(name, known)}" if known else f"write contracts/{name}{SUFFIX}"
+    raise ProblemError(Problem(Code.CONTRACT_PORT, project.relative(folders[0]), f"no contract `{name}`", write))
 
 
 def agreed(path: Path, file: str) -> Agreed:

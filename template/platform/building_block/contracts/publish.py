@@ -11,9 +11,9 @@ from building_block.contracts.engine import confine
 from building_block.contracts.load import Agreed
 from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
-from building_block.contracts.verify import Finding, misshapen, verify
+from building_block.contracts.verify import Finding, broken, misshapen, verify
 from building_block.ingest.landed import literal
-from building_block.messages import Code, Problem, ProblemError
+from building_block.messages import Problem, ProblemError
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import quoted
@@ -48,14 +48,10 @@ def publish(project: Project, port: Agreed) -> Published:
     return Published(findings, release)
 
 
-def broken(port: Agreed, findings: list[Finding]) -> list[Problem]:
+def refused(port: Agreed, findings: list[Finding]) -> list[Problem]:
     """Return a problem for each blocking rule that was broken, at its line in the contract."""
     write = "put right what the model reads, or the model; what was published before stays valid"
-    return [
-        port.contract.source.problem(Code.CONTRACT_BROKEN, one.rule.loc, f"rule {one.rule.name}: {one.sentence}", write)
-        for one in findings
-        if one.rule.blocking and not one.kept
-    ]
+    return broken(port.contract, findings, write)
 
 
 def _write(project: Project, port: Agreed, data: Path) -> None:

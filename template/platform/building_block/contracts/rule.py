@@ -9,6 +9,8 @@ from building_block.yaml_nodes import Location
 
 OBJECT = "bb_contract_data"
 """The view by which a rule's own SQL reads the table; the standard's ``{object}``."""
+SAMPLE_EXPRESSION = "sampleExpression"
+"""The custom property of a column that says as SQL over the row what a sample's value there is."""
 
 OPERATORS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "mustBe": ("exactly {0}", lambda found, said: found == said),

@@ -138,6 +138,10 @@ def _option(contract: Contract, column: Column, option: str, value: Any) -> Rule
         bound = literal(contract, column, value, at)
         settled = f"coalesce({extreme}({column.sql}) {sign} {bound}, true)"
         return _row(column, name, f"{column.name} {sign} {value}.", at, f"NOT ({column.sql} {sign} {bound})", settled)
+    if option == "multipleOf" and column.type in ("DOUBLE", "FLOAT"):  # whose 0.3 is no multiple of 0.1 to the last bit
+        parts = f"{column.sql} / {value}"
+        breaks = f"abs({parts} - round({parts})) > 1e-6 + abs({parts}) * 1e-15"
+        return _row(column, name, f"{column.name} has only multiples of {value}.", at, breaks)
     if option in _COMPARED:
         what, breaks = (text.format(value, column.sql) for text in _COMPARED[option])
         return _row(column, name, f"{column.name} has {what}.", at, breaks)

@@ -10,7 +10,7 @@ import duckdb
 
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.engine import binder
-from building_block.contracts.rule import OBJECT, QueryRule, RowRule, Rule
+from building_block.contracts.rule import OBJECT, SAMPLE_EXPRESSION, QueryRule, RowRule, Rule
 from building_block.messages import Code, Problem, ProblemError, nearest, one_line, shown
 from building_block.yaml_nodes import Location
 
@@ -66,6 +66,15 @@ def unanswerable(contract: Contract, found: Sequence[Rule]) -> Iterator[Problem]
     for rule in found:
         if isinstance(rule, QueryRule) and (fault := _fault(connection, contract, rule)):
             yield contract.source.problem(Code.CONTRACT_RULE, (*rule.loc, "query"), *fault)
+    for column in contract.columns:
+        if said := column.custom(SAMPLE_EXPRESSION):
+            try:
+                connection.sql(f"SELECT CAST(({said.value}) AS {column.type}) FROM {OBJECT}")
+            except duckdb.Error as error:
+                loc = (*column.loc, "customProperties", column.standard.customProperties.index(said))
+                what = f"DuckDB does not take the {SAMPLE_EXPRESSION}: {reason(error)}"
+                write = f"correct it; the columns are {', '.join(contract.column)}"
+                yield contract.source.problem(Code.CONTRACT_RULE, loc, what, write)
 
 
 def _error(connection: duckdb.DuckDBPyConnection, by_rows: Sequence[RowRule]) -> str:

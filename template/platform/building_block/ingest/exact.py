@@ -8,6 +8,8 @@ zeros, ISO dates and timestamps (``Z`` allowed, other offsets not). Empty text o
 
 import re
 
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+
 
 def is_exact(value: str, landed: str, target: str) -> str:
     """Return SQL that is true where the non-null ``value`` of type ``landed`` casts to ``target`` without loss.
@@ -43,7 +45,7 @@ def misfit(value: str, landed: str, target: str) -> str:
 def _has_form(value: str, target: str) -> str:
     if decimal := re.fullmatch(r"DECIMAL\(\d+,(\d+)\)", target):
         form = rf"[+-]?(\d+(\.\d{{0,{decimal[1]}}}0*)?|\.\d{{0,{decimal[1]}}}0*)"
-    elif target in ("INTEGER", "BIGINT"):
+    elif target.removeprefix("U") in _INTEGERS:
         form = r"[+-]?\d+(\.0*)?"
     elif target == "DATE":
         form = r"\d{4}-\d{2}-\d{2}([ T]00:00(:00(\.0+)?)?Z?)?"
