@@ -27,8 +27,7 @@ class LayerTranslator(DagsterDbtTranslator):
         super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_source_tests_as_checks=False))
         self._domain = domain
         self._freshness = of_models(manifest)
-        self._specs: dict[str, dg.AssetSpec] = {}
-        self._sources = {self.get_asset_key(source) for source in manifest["sources"].values()}
+        self._sources = {node: self.get_asset_key(source) for node, source in manifest["sources"].items()}
         self._macros = manifest["macros"]
         self._tests = defaultdict(list)
         for node in manifest["nodes"].values():
@@ -46,15 +45,15 @@ class LayerTranslator(DagsterDbtTranslator):
         source = manifest["sources"].get(unique_id)
         if source and Path(source["original_file_path"]).parts[0] == "generated":
             return dg.AssetSpec(self.get_asset_key(source))
-        if unique_id not in self._specs:  # asked once more by each child and each test
-            spec = super().get_asset_spec(manifest, unique_id, project)
-            sources = sorted({dep.asset_key for dep in spec.deps} & self._sources)
-            self._specs[unique_id] = spec.replace_attributes(
-                # A model's meta may give it a condition, in dagster-dbt's own words.
-                automation_condition=spec.automation_condition or when_sources_change(*sources),
-                freshness_policy=policy(self._freshness.get(unique_id)),
-            )
-        return self._specs[unique_id]
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        said = self._freshness.get(unique_id)
+        return spec.replace_attributes(freshness_policy=policy(said)) if said else spec
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition:
+        """Return what the model's meta says in dagster-dbt's own words, or the house's: built when its data changes."""
+        reads = dbt_resource_props.get("depends_on", {}).get("nodes", ())
+        sources = sorted({self._sources[node] for node in reads if node in self._sources})
+        return super().get_automation_condition(dbt_resource_props) or when_sources_change(*sources)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Return ``<domain>/<layer>/<model>``."""
