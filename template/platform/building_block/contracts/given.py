@@ -15,7 +15,7 @@ from building_block.contracts.load import Agreed, named
 from building_block.contracts.verify import Finding, misshapen, verify
 from building_block.ingest.exact import exact_cast, misfit
 from building_block.ingest.kinds.csv_file import CsvFile
-from building_block.ingest.landed import Landed, literal
+from building_block.ingest.landed_file import Landed, literal
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse

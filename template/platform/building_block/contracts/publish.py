@@ -12,7 +12,7 @@ from building_block.contracts.load import Agreed
 from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
 from building_block.contracts.verify import Finding, broken, misshapen, verify
-from building_block.ingest.landed import literal
+from building_block.ingest.landed_file import literal
 from building_block.messages import Problem, ProblemError
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse

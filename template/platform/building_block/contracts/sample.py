@@ -19,7 +19,7 @@ from building_block.contracts.patterns import Values
 from building_block.contracts.rule import SAMPLE_EXPRESSION, CountRule, DuplicateRule, RowRule, Rule
 from building_block.contracts.values import candidates
 from building_block.contracts.verify import Finding, verify
-from building_block.ingest.landed import literal
+from building_block.ingest.landed_file import literal
 from building_block.messages import Code, Problem, ProblemError
 
 SAMPLE = "bb_contract_sample"
