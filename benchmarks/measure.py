@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
-from tools.ownership import ROOT
+from benchmarks.page import RESULTS, write
 
-RESULTS = ROOT / "benchmarks" / "results"
 SCRATCH = Path(os.environ.get("BENCHMARKS_SCRATCH", Path(gettempdir()) / "building-block-benchmarks"))
 """Generated data and stamped projects; each benchmark starts with an empty folder of its own in it."""
 STACK = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "pyarrow")
@@ -96,8 +95,6 @@ def save(name: str, cases: Mapping[str, Sequence[Usage]], packages: Sequence[str
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    from benchmarks.page import write  # which reads results, and so this module
-
     write()
     say(f"wrote benchmarks/results/{name}.json")
 

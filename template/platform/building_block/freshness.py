@@ -1,7 +1,7 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """How old a table may become, as an ingest file says it and, below ``config.meta``, a dbt model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -36,11 +36,7 @@ def of_models(manifest: Mapping[str, Any]) -> dict[str, timedelta]:
         ProblemError: with every value that is not a span.
     """
     found: dict[str, timedelta] = {}
-    ProblemError.raise_any(_read(manifest, found))
-    return found
-
-
-def _read(manifest: Mapping[str, Any], found: dict[str, timedelta]) -> Iterator[Problem]:
+    problems: list[Problem] = []
     for unique_id, node in manifest["nodes"].items():
         # In a package of someone else's the word may mean anything.
         own = node["package_name"] == manifest["metadata"]["project_name"]
@@ -51,4 +47,6 @@ def _read(manifest: Mapping[str, Any], found: dict[str, timedelta]) -> Iterator[
             found[unique_id] = span(value)
         except ValueError as error:
             where = f"dbt/{node['original_file_path']}"
-            yield Problem(Code.DBT_FRESHNESS, where, str(error), HOW_TO_WRITE, "config.meta.freshness")
+            problems.append(Problem(Code.DBT_FRESHNESS, where, str(error), HOW_TO_WRITE, "config.meta.freshness"))
+    ProblemError.raise_any(problems)
+    return found
