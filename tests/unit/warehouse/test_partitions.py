@@ -7,9 +7,10 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pyarrow as pa
+from building_block.sql_text import quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
-from building_block.warehouse.table import PARTITION, Table, quoted
+from building_block.warehouse.table import PARTITION, Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -20,6 +20,7 @@ from building_block.contracts.span import Span, span
 from building_block.contracts.standard import ContractFile
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
 from building_block.project import Classification
+from building_block.sql_text import quoted
 from building_block.yaml_nodes import Location
 
 CLASSES: tuple[str, ...] = get_args(Classification)
@@ -75,7 +76,7 @@ class Column:
     @property
     def sql(self) -> str:
         """Return the name as an SQL identifier."""
-        return '"' + self.name.replace('"', '""') + '"'
+        return quoted(self.name)
 
     @property
     def options(self) -> dict[str, Any]:

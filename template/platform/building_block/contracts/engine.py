@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 
+from building_block.sql_text import literal
+
 
 def binder() -> duckdb.DuckDBPyConnection:
     """Return a connection without data, to ask DuckDB what it takes; from it nothing reaches files or the network.
@@ -24,7 +26,7 @@ def _empty() -> duckdb.DuckDBPyConnection:
 
 def confine(connection: duckdb.DuckDBPyConnection, *files: Path) -> None:
     """Keep whatever SQL ``connection`` gets from files other than these, the network and Python's variables."""
-    allowed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+    allowed = ", ".join(map(literal, files))
     for setting in (
         f"allowed_paths = [{allowed}]",
         "python_enable_replacements = false",

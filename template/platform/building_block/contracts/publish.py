@@ -12,11 +12,10 @@ from building_block.contracts.load import Agreed
 from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
 from building_block.contracts.verify import Finding, broken, misshapen, verify
-from building_block.ingest.landed_file import literal
 from building_block.messages import Problem, ProblemError
 from building_block.project import Project
+from building_block.sql_text import literal, quoted
 from building_block.warehouse.client import Warehouse
-from building_block.warehouse.table import quoted
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def publish(project: Project, port: Agreed) -> Published:
         _write(project, port, data)
         with duckdb.connect() as connection:
             confine(connection, data)
-            findings = verify(connection, f"read_parquet({literal(str(data))})", port.rules)
+            findings = verify(connection, f"read_parquet({literal(data)})", port.rules)
         if any(finding.rule.blocking and not finding.kept for finding in findings):
             return Published(findings, None)
         release = publication.switch(aside, _rows(data))
@@ -60,12 +59,12 @@ def _write(project: Project, port: Agreed, data: Path) -> None:
     with Warehouse(project.warehouse).reading() as connection:
         ProblemError.raise_any(misshapen(connection, candidate, port.contract, where))
         columns = masked(connection, project, port.contract)
-        connection.execute(f"COPY (SELECT {columns} FROM {candidate}) TO {literal(str(data))} (FORMAT parquet)")
+        connection.execute(f"COPY (SELECT {columns} FROM {candidate}) TO {literal(data)} (FORMAT parquet)")
 
 
 def _rows(data: Path) -> int:
     with duckdb.connect() as connection:
-        return connection.execute(f"SELECT count(*) FROM read_parquet({literal(str(data))})").fetchone()[0]
+        return connection.execute(f"SELECT count(*) FROM read_parquet({literal(data)})").fetchone()[0]
 
 
 def _follow(project: Project, port: Agreed, data: Path) -> None:
@@ -78,6 +77,6 @@ def _follow(project: Project, port: Agreed, data: Path) -> None:
     ]
     with Warehouse(project.warehouse).writing() as connection:
         connection.execute("CREATE SCHEMA IF NOT EXISTS published")
-        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_parquet({literal(str(data))})")
+        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_parquet({literal(data)})")
         for comment in comments:
             connection.execute(comment)

@@ -11,8 +11,9 @@ from open_data_contract_standard.model import DataQuality
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.engine import binder
 from building_block.contracts.rule import OBJECT, OPERATORS, CountRule, DuplicateRule, Limit, QueryRule, RowRule, Rule
-from building_block.contracts.sql import literal, quoted_text, reason
+from building_block.contracts.sql import constant, reason
 from building_block.messages import Code, ProblemError, nearest, shown
+from building_block.sql_text import literal
 from building_block.yaml_nodes import Location
 
 METRICS = {
@@ -53,12 +54,12 @@ def no_match(contract: Contract, column: Column, pattern: Any, loc: Location) ->
         what = f"a pattern is for text, and {column.name} is {column.type}"
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, loc, what, "write another rule"))
     try:
-        binder().execute(f"SELECT regexp_matches('', {quoted_text(pattern)})")
+        binder().execute(f"SELECT regexp_matches('', {literal(pattern)})")
     except duckdb.Error as error:
         what = f"the pattern does not compile: {reason(error)}"
         write = "write a regular expression of RE2, which has no look-around and no back-references"
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, loc, what, write)) from None
-    return f"NOT regexp_matches({column.sql}, {quoted_text(pattern)})"
+    return f"NOT regexp_matches({column.sql}, {literal(pattern)})"
 
 
 class _Section:
@@ -187,7 +188,7 @@ class _Section:
     def literals(self, argument: str, values: Sequence[Any]) -> list[str]:
         at = (*self.loc, "arguments", argument)
         said = self.arguments[argument]
-        return [literal(self.contract, self.column, value, (*at, said.index(value))) for value in values]
+        return [constant(self.contract, self.column, value, (*at, said.index(value))) for value in values]
 
 
 def _snake(text: str) -> str:

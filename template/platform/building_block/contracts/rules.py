@@ -8,7 +8,7 @@ from typing import Any
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.quality import no_match, quality_rule
 from building_block.contracts.rule import DuplicateRule, Limit, RowRule, Rule
-from building_block.contracts.sql import literal, unanswerable
+from building_block.contracts.sql import constant, unanswerable
 from building_block.messages import Code, Problem, ProblemError, shown
 from building_block.yaml_nodes import Location
 
@@ -135,7 +135,7 @@ def _option(contract: Contract, column: Column, option: str, value: Any) -> Rule
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, at, what, write))
     if option in _BOUNDS:
         sign, extreme = _BOUNDS[option]
-        bound = literal(contract, column, value, at)
+        bound = constant(contract, column, value, at)
         settled = f"coalesce({extreme}({column.sql}) {sign} {bound}, true)"
         return _row(column, name, f"{column.name} {sign} {value}.", at, f"NOT ({column.sql} {sign} {bound})", settled)
     if option == "multipleOf" and column.type in ("DOUBLE", "FLOAT"):  # whose 0.3 is no multiple of 0.1 to the last bit
@@ -161,7 +161,7 @@ def _enum(contract: Contract, column: Column) -> RowRule:
     if not values:
         problem = contract.source.problem(Code.CONTRACT_RULE, at, "`enum` lists no value", "write `enum: [{value: …}]`")
         raise ProblemError(problem)
-    listed = [literal(contract, column, value, (*at, index, "value")) for index, value in values.items()]
+    listed = [constant(contract, column, value, (*at, index, "value")) for index, value in values.items()]
     said = ", ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values.values())
     breaks = f"{column.sql} NOT IN ({', '.join(listed)})"
     return _row(column, "enum", f"{column.name} is one of {said}.", at, breaks)

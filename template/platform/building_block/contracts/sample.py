@@ -19,8 +19,8 @@ from building_block.contracts.patterns import Values
 from building_block.contracts.rule import SAMPLE_EXPRESSION, CountRule, DuplicateRule, RowRule, Rule
 from building_block.contracts.values import candidates
 from building_block.contracts.verify import Finding, verify
-from building_block.ingest.landed_file import literal
 from building_block.messages import Code, Problem, ProblemError
+from building_block.sql_text import literal
 
 SAMPLE = "bb_contract_sample"
 """The temporary table that ``make`` makes."""
@@ -46,7 +46,7 @@ def write(port: Agreed, rows: int, seed: int, out: Path) -> None:
         make(connection, port, rows, seed)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            connection.execute(f"COPY {SAMPLE} TO {literal(str(out))} ({form})")
+            connection.execute(f"COPY {SAMPLE} TO {literal(out)} ({form})")
         except (OSError, duckdb.IOException) as error:
             what = f"the sample cannot be written: {str(error).splitlines()[0]}"
             raise ProblemError(Problem(Code.DATA_FILE, str(out), what, "name a file that you may write")) from None

@@ -12,6 +12,7 @@ from building_block.contracts.contract import Column, Contract
 from building_block.contracts.engine import binder
 from building_block.contracts.rule import OBJECT, SAMPLE_EXPRESSION, QueryRule, RowRule, Rule
 from building_block.messages import Code, Problem, ProblemError, nearest, one_line, shown
+from building_block.sql_text import literal
 from building_block.yaml_nodes import Location
 
 _NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT")
@@ -19,7 +20,7 @@ _MISSING_COLUMN = re.compile(r'Referenced column "(.+?)" not found|does not have
 _OTHER_TABLE = re.compile(r"Table with name (\S+) does not exist|file system operations are disabled")
 
 
-def literal(contract: Contract, column: Column, value: Any, loc: Location) -> str:
+def constant(contract: Contract, column: Column, value: Any, loc: Location) -> str:
     """Return a value of the contract as SQL of the column's type; raise ProblemError when it is none of that."""
     if _NUMBER.fullmatch(column.type):
         fits, write = isinstance(value, int | float) and not isinstance(value, bool), "write a number"
@@ -30,7 +31,7 @@ def literal(contract: Contract, column: Column, value: Any, loc: Location) -> st
     else:
         write = f"write {column.type.lower()} as text" if column.type != "VARCHAR" else 'write text, in "quotes"'
         fits = isinstance(value, str) and _casts(value, column.type)
-        text = f"CAST({quoted_text(str(value))} AS {column.type})"
+        text = f"CAST({literal(value)} AS {column.type})"
     if fits:
         return text
     what = f"{shown(value)} is no {column.type}, as {column.name} is"
@@ -40,12 +41,7 @@ def literal(contract: Contract, column: Column, value: Any, loc: Location) -> st
 @cache
 def _casts(text: str, type_: str) -> bool:
     # A parameter would make DuckDB import pandas, which takes longer than all contracts together.
-    return binder().execute(f"SELECT TRY_CAST({quoted_text(text)} AS {type_}) IS NOT NULL").fetchone()[0]
-
-
-def quoted_text(value: str) -> str:
-    """Return text as SQL."""
-    return "'" + value.replace("'", "''") + "'"
+    return binder().execute(f"SELECT TRY_CAST({literal(text)} AS {type_}) IS NOT NULL").fetchone()[0]
 
 
 def unanswerable(contract: Contract, found: Sequence[Rule]) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from duckdb.sqltypes import DuckDBPyType
 from building_block.contracts.contract import Column, Masking
 from building_block.contracts.engine import binder
 from building_block.contracts.patterns import MOST, Values, of_pattern
-from building_block.ingest.landed_file import literal
+from building_block.sql_text import literal
 
 _NAMED = 1 << 26
 """So many texts are told apart by a number that a person can read still."""
@@ -132,7 +132,7 @@ def _times(column: Column, name: str, wanted: int) -> Iterator[Values]:
     bounds = {}
     for option in _ENDS:
         if option in column.options:
-            value = f"CAST({literal(str(column.options[option]))} AS {name})"
+            value = f"CAST({literal(column.options[option])} AS {name})"
             bounds[option] = Fraction(binder().execute(f"SELECT {of_value.format(value)}").fetchone()[0])
     for step in (_DAY,) if name == "DATE" else (1_000_000, 1):
         span = max(wanted, (_LAST - _FIRST) // max(step, 1_000_000))

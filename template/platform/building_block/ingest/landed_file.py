@@ -16,6 +16,7 @@ from building_block.ingest.column import Column
 from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.exact import exact_cast, misfit
 from building_block.messages import Code, Problem, ProblemError
+from building_block.sql_text import literal, quoted
 from building_block.warehouse.handover import BATCH_ROWS
 
 NAMED = 5
@@ -53,16 +54,6 @@ class Landed(ABC):
         """Return ``Problem.where`` and the begin of ``Problem.path`` of each of the ascending row numbers."""
 
 
-def literal(text: str) -> str:
-    """Return ``text`` as an SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Return ``name`` as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def first_few(problems: Iterable[Problem], shown: str) -> list[Problem]:
     """Return the first problems and, when there are more, one that counts them all."""
     ordered = iter(problems)
@@ -86,7 +77,7 @@ def typed_batches(landed: Landed, table: DeclaredTable, origin: dict[str, str]) 
     there = {column.name: column for column in landed.columns}
     selected = [
         f"{exact_cast(found.sql, found.type, column.sql_type) if found else f'NULL::{column.sql_type}'}"
-        f" AS {identifier(column.name)}"
+        f" AS {quoted(column.name)}"
         for column in table.columns
         for found in [there.get(column.name)]
     ]

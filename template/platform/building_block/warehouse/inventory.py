@@ -3,8 +3,8 @@
 
 from collections.abc import Iterable
 
+from building_block.sql_text import quoted
 from building_block.warehouse.client import Warehouse
-from building_block.warehouse.table import quoted
 
 _NAMES = "SELECT table_schema || '.' || table_name FROM information_schema.tables"
 _TABLES = f"{_NAMES} WHERE table_type = 'BASE TABLE'"

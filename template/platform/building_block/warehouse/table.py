@@ -10,6 +10,7 @@ from duckdb import CatalogException, DuckDBPyConnection
 from duckdb.sqltypes import DuckDBPyType
 
 from building_block.messages import Code, Problem, ProblemError
+from building_block.sql_text import quoted
 from building_block.warehouse.handover import offer
 
 PARTITION = "_partition_key"
@@ -18,16 +19,6 @@ PARTITION = "_partition_key"
 OF_PARTITIONS = f"{PARTITION} IN (SELECT unnest(?::VARCHAR[]))"
 INCOMING = "_incoming"
 """The name by which SQL reads the stream that is being written."""
-
-
-def quoted(*names: str) -> str:
-    """Return the names as one SQL identifier, whatever is in them."""
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def folded(name: str) -> bytes:
-    """Return what DuckDB compares names by: of ASCII letters, and only of them, it ignores the case."""
-    return name.encode().lower()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from pydantic import Field
 
 from building_block.ingest.kinds.file import FileSource, broken
 from building_block.ingest.kinds.plain_text import plain_utf8
-from building_block.ingest.landed_file import Landed, LandedColumn, first_few, identifier, literal
+from building_block.ingest.landed_file import Landed, LandedColumn, first_few
 from building_block.messages import Code, Problem, ProblemError
+from building_block.sql_text import literal, quoted
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class NdjsonFile(FileSource):
             keys = con.execute(
                 f"SELECT DISTINCT unnest(json_keys(json)) AS k FROM read_ndjson_objects({file}) ORDER BY k"
             )
-            columns = [LandedColumn(key, identifier(key), "VARCHAR") for (key,) in keys.fetchall()]
+            columns = [LandedColumn(key, quoted(key), "VARCHAR") for (key,) in keys.fetchall()]
         except duckdb.Error as error:
             faults = LandedNdjson(con, shown, "", [], path).damage() or [broken(shown, str(error))]
             raise ProblemError(*faults) from error

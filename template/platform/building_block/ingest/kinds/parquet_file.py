@@ -9,8 +9,9 @@ import duckdb
 from pydantic import Field
 
 from building_block.ingest.kinds.file import FileSource, broken
-from building_block.ingest.landed_file import Landed, LandedColumn, identifier, literal
+from building_block.ingest.landed_file import Landed, LandedColumn
 from building_block.messages import Problem, ProblemError
+from building_block.sql_text import literal, quoted
 
 
 class LandedParquet(Landed):
@@ -37,5 +38,5 @@ class ParquetFile(FileSource):
             schema = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         except duckdb.Error as error:
             raise ProblemError(broken(shown, f"not a Parquet file: {error}")) from error
-        columns = [LandedColumn(name, identifier(name), kind) for name, kind, *_ in schema]
+        columns = [LandedColumn(name, quoted(name), kind) for name, kind, *_ in schema]
         return LandedParquet(con, shown, relation, columns)
