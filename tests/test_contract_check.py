@@ -81,7 +81,7 @@ def test_a_rule_that_only_warns_is_shown_and_does_not_fail_the_check(broken):
 
 def test_a_units_script_checks_by_a_function(broken):
     script = (
-        "from building_block.contracts import check\n"
+        "from building_block.data_check import check\n"
         "print(len(check('good.parquet', contract='orders')))\n"
         "from building_block.messages import ProblemError\n"
         "try:\n    check('orders.parquet')\n"

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 from building_block import check, generate, ownership
 from building_block.contracts.gate import gate
-from building_block.contracts.given import measured
 from building_block.contracts.load import Agreed, named, ports
 from building_block.contracts.masking import masked
 from building_block.contracts.publish import broken
 from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
+from building_block.data_check import measured
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.load import load_specs
 from building_block.messages import Code, ProblemError

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from building_block.check import Part
-from building_block.contracts.cli import commands as contracts
+from building_block.contracts_cli import commands as contracts
 from building_block.messages import ProblemError
 from building_block.project import Project
 

@@ -82,8 +82,8 @@ def check(
     contract: Annotated[str, typer.Option(help="The contract; the one that is named as the data if none.")] = "",
 ) -> None:
     """Hold data against a contract, rule by rule."""
-    from building_block.contracts.given import measured
     from building_block.contracts.verify import broken
+    from building_block.data_check import measured
 
     port, findings = measured(Project.here(), data, contract)
     table = Table("Rule", "Measured", "Allowed", "Verdict", title=f"{data} against {port.contract.file}")

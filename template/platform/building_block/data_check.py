@@ -12,7 +12,7 @@ import duckdb
 
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.load import Agreed, named
-from building_block.contracts.verify import Finding, misshapen, verify
+from building_block.contracts.verify import Finding, broken, misshapen, verify
 from building_block.ingest.exact import exact_cast, misfit
 from building_block.ingest.kinds.csv_file import CsvFile
 from building_block.ingest.landed_file import Landed
@@ -25,6 +25,32 @@ from building_block.warehouse.table import Table
 _TABLE = re.compile(r"(\w+)\.(\w+)")
 _CSV = (".csv", ".csv.gz")
 _READ = "bb_read"
+
+
+def check(data: str | Path, contract: str = "") -> list[Finding]:
+    """Hold data against a contract, as publishing does, and return what each rule measured.
+
+        from building_block.data_check import check
+
+        check("export/daily_orders.parquet")
+        check("marts.daily_order_summary", contract="daily_orders")
+
+    Args:
+        data: A parquet file or a pattern of such as ``export/*.parquet``, a CSV file, or a table of the warehouse as
+            ``layer.table``. A CSV file is read with the contract's types; none is guessed.
+        contract: The port, or a table under ``contracts/consumes/``; by default the one that is named as the data.
+
+    Returns:
+        A finding a rule, in the contract's order, those of rules that only warn too: ``finding.rule.name``,
+        ``finding.measured``, ``finding.kept``.
+
+    Raises:
+        building_block.messages.ProblemError: The data breaks a blocking rule, its columns are not the contract's, or
+            there is no such data or contract; ``error.problems`` has each fault.
+    """
+    port, findings = measured(Project.here(), str(data), contract)
+    ProblemError.raise_any(broken(port.contract, findings, f"put right {data}, or what makes it"))
+    return findings
 
 
 def measured(project: Project, data: str, contract: str = "") -> tuple[Agreed, list[Finding]]:
