@@ -7,6 +7,7 @@ from building_block.contracts.assets import PublishedPorts
 from building_block.dbt.component import DbtModels
 from building_block.ingest.assets import ingest_asset
 from building_block.ingest.load import load_specs
+from building_block.ingest.quarantine import quarantine
 from building_block.landing_sensor import landing_sensor
 from building_block.project import Project
 
@@ -14,7 +15,7 @@ __all__ = ["DbtModels", "IngestFolder", "PublishedPorts"]
 
 
 class IngestFolder(dg.Component, dg.Model, dg.Resolvable):
-    """One asset ``raw/<table>`` for each file of ``ingest/``, and one sensor for all of them."""
+    """One asset ``raw/<table>`` for each file of ``ingest/``, its quarantine if it has one, and a sensor for all."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the assets of the folder, and the sensor unless it is empty.
@@ -25,6 +26,9 @@ class IngestFolder(dg.Component, dg.Model, dg.Resolvable):
         project = Project.here()
         specs = load_specs(project.ingest, project.root)
         return dg.Definitions(
-            assets=[ingest_asset(project, spec) for spec in specs],
+            assets=[
+                *(ingest_asset(project, spec) for spec in specs),
+                *(quarantine(project, spec) for spec in specs if spec.quarantine),
+            ],
             sensors=[landing_sensor(project, specs)] if specs else [],
         )

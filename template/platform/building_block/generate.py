@@ -10,6 +10,7 @@ import yaml
 from building_block.contracts.dbt_yaml import models
 from building_block.contracts.load import Agreed, ports
 from building_block.contracts.pages import FOLDER, HEADER, pages
+from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.load import load_specs
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
@@ -199,6 +200,14 @@ def _raw_sources(project: Project) -> str:
             for column in spec.columns
         ]
         tables.append({"name": spec.table, "description": spec.description, "columns": columns})
+        if spec.quarantine:
+            rules = {
+                "name": BROKEN_RULES,
+                "data_type": "varchar[]",
+                "description": f"Names of the rules of {spec.agreed.contract.file} that the row breaks.",
+            }
+            what = f"Rows of {spec.table} that break a rule of its contract."
+            tables.append({"name": spec.quarantine, "description": what, "columns": [*columns, rules]})
     source = {"version": 2, "sources": [{"name": "raw", "schema": "raw", "tables": tables}]}
     header = "# derived by `poe generate` from ingest/*.yaml: edit those\n"
     return header + yaml.safe_dump(source, sort_keys=False, width=120, allow_unicode=True)

@@ -1,11 +1,16 @@
-"""The examples of the standard's own repository: each is read, or told why it is no contract of the house.
+"""The standard's own examples: each is read, or told why it is no contract of the house.
 
-They are read beside this repository and never committed: ODCS_EXAMPLES names the folder, docs/examples of a clone.
+None is committed. The two largest come with the source distribution of the standard's package; those of its repository
+are read beside this one, when ODCS_EXAMPLES names the folder docs/examples of a clone.
 """
 
 import copy
 import os
+import subprocess
+import sys
+import tarfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,7 +18,20 @@ import yaml
 
 from tests.unit.contracts.test_malformed import told
 
-FOLDER = os.environ.get("ODCS_EXAMPLES")
+CLONE = os.environ.get("ODCS_EXAMPLES")
+PACKAGE = "open-data-contract-standard"
+
+
+@pytest.fixture(scope="session")
+def of_the_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("standard")
+    pip = (Path(sys.executable).with_name("uv"), "tool", "run", "--quiet", "pip", "download", "--quiet", "--no-deps")
+    wanted = ("--no-build-isolation", "--no-binary", ":all:", f"{PACKAGE}=={version(PACKAGE)}")
+    subprocess.run((*pip, *wanted, "--dest", folder), check=True, capture_output=True)
+    [archive] = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
 
 
 def each_table(text: str) -> Iterator[str]:
@@ -24,12 +42,20 @@ def each_table(text: str) -> Iterator[str]:
         yield yaml.safe_dump(one | {"schema": [table]}, sort_keys=False, allow_unicode=True)
 
 
-@pytest.mark.skipif(FOLDER is None, reason="ODCS_EXAMPLES names no folder of examples")
-def test_every_example_of_the_standard_is_read_or_told_in_whole_messages():
-    files = sorted(Path(FOLDER).rglob("*.odcs.yaml"))
-    assert len(files) >= 15
+def read(folder: Path, least: int) -> None:
+    files = sorted(folder.rglob("*.odcs.yaml"))
+    assert len(files) >= least
     for file in files:
         text = file.read_text(encoding="utf-8")
         # None has the house's owner, classes and retention, so each is told something.
         for contract in (text, *each_table(text)):
             assert told(contract), file
+
+
+def test_each_example_of_the_standards_package_is_told_in_whole_messages(of_the_package):
+    read(of_the_package, least=2)
+
+
+@pytest.mark.parametrize("folder", [CLONE] if CLONE else [])
+def test_each_example_of_the_standards_repository_is_told_in_whole_messages(folder):
+    read(Path(folder), least=15)

@@ -52,12 +52,20 @@ def column_type(source: ContractFile, column: SchemaProperty, loc: Location) -> 
         what = f"unknown type {shown(physical)}"
         write = "write a type of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
         raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
-    if not _holds(known, logical):
+    if not _can_hold(known, logical):
         what = f"physicalType {shown(physical)} cannot hold a {logical}"
         fitting = ", ".join(_PHYSICAL.get(logical, ())).lower()
         write = f"write {_EXAMPLES.get(logical, f'one of {fitting}')}, or another logicalType"
         raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
     return known
+
+
+def fits(column: SchemaProperty, promised: str, found: str) -> bool:
+    """Say whether data of DuckDB's type ``found`` is what ``column`` promises, whose own type is ``promised``.
+
+    Where the contract leaves the physical type open, any that can hold the logical one is.
+    """
+    return found == promised or (column.physicalType is None and _can_hold(found, column.logicalType))
 
 
 def _known(physical: str) -> str | None:
@@ -68,7 +76,7 @@ def _known(physical: str) -> str | None:
         return None
 
 
-def _holds(known: str, logical: str) -> bool:
+def _can_hold(known: str, logical: str) -> bool:
     if logical in ("array", "vector"):
         return known.endswith("]")
     return known.partition("(")[0] in _PHYSICAL[logical] and not known.endswith("]")
@@ -77,4 +85,4 @@ def _holds(known: str, logical: str) -> bool:
 def _logical(physical: str | None) -> str:
     """Return the logical type that was meant with a physical one."""
     known = _known(physical) if physical else None
-    return next((logical for logical in (*_PHYSICAL, "array") if known and _holds(known, logical)), "string")
+    return next((logical for logical in (*_PHYSICAL, "array") if known and _can_hold(known, logical)), "string")

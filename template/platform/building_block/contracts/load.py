@@ -51,6 +51,25 @@ def consumed(project: Project) -> dict[str, Agreed]:
     return found
 
 
+def consumed_table(project: Project, name: str, where: str) -> Agreed:
+    """Return the contract of one table that the domain consumes; ``where`` is the line that asks for it.
+
+    Raises:
+        ProblemError: there is none of that name, or it cannot be read.
+    """
+    folder = project.contracts / CONSUMES
+    path = folder / f"{name}{SUFFIX}"
+    if path.is_file():
+        return agreed(path, project.relative(path))
+    known = _names(folder)
+    write = f"write {nearest(name, known)}" if known else f"write {project.relative(path)}"
+    raise ProblemError(Problem(Code.CONTRACT_PORT, where, f"no contract `{name}`", write))
+
+
+def _names(*folders: Path) -> list[str]:
+    return [path.name.removesuffix(SUFFIX) for folder in folders for path in sorted(folder.glob(f"[!.]*{SUFFIX}"))]
+
+
 def named(project: Project, name: str) -> Agreed:
     """Return the contract of one port, or of one table that the domain consumes; no other file is read.
 
@@ -61,7 +80,7 @@ def named(project: Project, name: str) -> Agreed:
     for folder in folders:
         if (path := folder / f"{name}{SUFFIX}").is_file():
             return agreed(path, project.relative(path))
-    known = [path.name.removesuffix(SUFFIX) for folder in folders for path in folder.glob(f"[!.]*{SUFFIX}")]
+    known = _names(*folders)
     write = f"write {nearest(name, known)}" if known else f"write contracts/{name}{SUFFIX}"
     raise ProblemError(Problem(Code.CONTRACT_PORT, project.relative(folders[0]), f"no contract `{name}`", write))
 

@@ -37,6 +37,8 @@ class Finding:
     @property
     def sentence(self) -> str:
         """Return what was found, for a person."""
+        if self.measured is None:
+            return f"{self.rule.description} The query returned no single value; allowed: {self.rule.limit}"
         counted = "rows break it" if isinstance(self.rule, RowRule | DuplicateRule) else "measured"
         unit = " percent of the" if self.rule.limit.percent else ""
         return f"{self.rule.description} {self.measured}{unit} {counted}; allowed: {self.rule.limit}"
@@ -78,8 +80,8 @@ def verify(connection: duckdb.DuckDBPyConnection, relation: str, rules: Sequence
             measured[key.rule.name] = connection.execute(key.by_hashing(total)).fetchone()[0]
     for rule in rules:
         if isinstance(rule, QueryRule):
-            row = connection.execute(rule.query).fetchone()
-            measured[rule.name] = row[0] if row else None
+            rows = connection.execute(rule.query).fetchmany(2)
+            measured[rule.name] = rows[0][0] if len(rows) == 1 else None
     return [Finding(rule, _in_unit(rule, measured[rule.name], total)) for rule in rules]
 
 

@@ -8,6 +8,8 @@ import dagster as dg
 import pyarrow as pa
 
 from building_block.freshness import policy
+from building_block.ingest.entrance import Entrance
+from building_block.ingest.quarantine import keep_apart
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.project import Project
@@ -26,6 +28,8 @@ def code_version(spec: IngestSpec) -> str:
     source = spec.source.model_dump_json(exclude={"when_missing"})
     columns = [f"{column.name} {column.type}" for column in spec.columns]
     content = [source, *columns, spec.undeclared_columns, spec.missing_columns]
+    if spec.agreed:
+        content += [spec.agreed.contract.source.digest, spec.on_violation]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
@@ -64,7 +68,19 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
         for key in keys:
             # Of several days none may lack its file: the write would take the rows that the day has from earlier.
             context.add_asset_metadata({FINGERPRINT: found[key]}, partition_key=key)
-        yield dg.Output(_chained(project, spec, keys))
+        if spec.agreed is None:
+            yield dg.Output(_chained(project, spec, keys))
+            return
+        with Entrance.open(spec) as entrance:
+            judged = {key: entrance.judge(spec.source.read(project.root, key, spec), key or spec.table) for key in keys}
+            for key, one in judged.items():
+                counts = {"rows_read": one.rows, "rows_quarantined": one.quarantined}
+                context.add_asset_metadata(counts, partition_key=key)
+                for finding in one.warnings:
+                    context.log.warning("%s: rule %s: %s", key or spec.table, finding.rule.name, finding.sentence)
+            if spec.quarantine:  # before the others come in, and with them the record that the data was read
+                keep_apart(context, project, spec, entrance, judged)
+            yield dg.Output(entrance.admitted())
 
     return ingest
 

@@ -15,6 +15,8 @@ from building_block.messages import Code
 from building_block.project import Classification
 
 RESERVED = ("_source_file", "_partition_key")
+BROKEN_RULES = "_broken_rules"
+"""The column of a quarantine that lists the names of the rules that the row breaks."""
 TABLE_NAME = "^[a-z][a-z0-9_]{0,62}$"
 
 
@@ -102,8 +104,8 @@ class DeclaredTable(Strict):
         first: dict[str, str] = {}
         for index, column in enumerate(columns):
             name = column.name.lower()
-            if name in RESERVED:
-                what = f"column name `{column.name}` is reserved for where a row came from"
+            if name in (*RESERVED, BROKEN_RULES):
+                what = f"column name `{column.name}` is reserved for what the platform adds to a row"
                 raise wrong(what, "leave the column out", index, "name")
             if name in first:
                 # DuckDB's names are case-insensitive, so two such columns cannot live in one table.

@@ -2,19 +2,21 @@
 """The models of ``ingest/<table>.yaml``."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from dagster._utils.schedules import is_valid_cron_string  # the very check that a ScheduleDefinition makes
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from building_block.contracts.load import Agreed
 from building_block.freshness import HOW_TO_WRITE, span
 from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.kinds.csv_file import CsvFile
@@ -68,6 +70,36 @@ class IngestSpec(DeclaredTable):
         examples=["36h"],
     )
 
+    contract: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="the contract that the rows must keep: the name of its file in contracts/consumes/",
+        examples=["invoices"],
+    )
+    on_violation: Literal["block", "quarantine"] = Field(
+        "block",
+        description="what becomes of data that breaks the contract; block: nothing of its partition comes in, "
+        "quarantine: the rows that break it go to the table <table>_quarantine with the names of the rules",
+        examples=["quarantine"],
+    )
+    _agreed: Agreed | None = PrivateAttr(None)
+
+    @property
+    def agreed(self) -> Agreed | None:
+        """Return the contract that ``contract`` names."""
+        return self._agreed
+
+    def keeping(self, agreed: Agreed) -> Self:
+        """Return it with its contract loaded."""
+        spec = self.model_copy()
+        spec._agreed = agreed
+        return spec
+
+    @property
+    def quarantine(self) -> str | None:
+        """Return the table of the rows that break the contract, None where none is kept apart."""
+        return f"{self.table}_quarantine" if self.on_violation == "quarantine" else None
+
     @field_validator("source", mode="before")
     @classmethod
     def _kind_is_known(cls, value: Any) -> Any:
@@ -80,4 +112,7 @@ class IngestSpec(DeclaredTable):
     def _parts_fit(self, info: ValidationInfo) -> Self:
         self._file = (info.context or {}).get("file", "")
         self.source.check(self.partitions is not None)
+        if self.quarantine and not self.contract:
+            what, write = "nothing says what may be violated", "write `contract:` with a file of contracts/consumes/"
+            raise wrong(what, write, "on_violation")
         return self
