@@ -26,7 +26,7 @@ PACKAGE = "open-data-contract-standard"
 def of_the_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("standard")
     pip = (Path(sys.executable).with_name("uv"), "tool", "run", "--quiet", "pip", "download", "--quiet", "--no-deps")
-    wanted = ("--no-build-isolation", "--no-binary", ":all:", f"{PACKAGE}=={version(PACKAGE)}")
+    wanted = ("--no-binary", ":all:", f"{PACKAGE}=={version(PACKAGE)}")
     subprocess.run((*pip, *wanted, "--dest", folder), check=True, capture_output=True)
     [archive] = folder.glob("*.tar.gz")
     with tarfile.open(archive) as packed:

@@ -30,7 +30,7 @@ def constant(contract: Contract, column: Column, value: Any, loc: Location) -> s
         text = str(value).lower()
     else:
         write = f"write {column.type.lower()} as text" if column.type != "VARCHAR" else 'write text, in "quotes"'
-        fits = isinstance(value, str) and _casts(value, column.type)
+        fits = isinstance(value, str) and "\0" not in value and _casts(value, column.type)
         text = f"CAST({literal(value)} AS {column.type})"
     if fits:
         return text
