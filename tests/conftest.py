@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,12 @@ SCENARIOS = sorted(file.stem for file in (ROOT / "tests" / "answers").glob("*.ym
 
 def answers(scenario: str) -> dict[str, str]:
     return yaml.safe_load((ROOT / "tests" / "answers" / f"{scenario}.yml").read_text(encoding="utf-8"))
+
+
+def pytest_configure() -> None:
+    """Let children be ended: a shell starts what runs in the background with SIGINT ignored, Dagster sets SIGTERM alike."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
