@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import copier
 import pytest
 import yaml
+from filelock import FileLock
 
 from tools.ownership import ROOT
 
@@ -20,6 +22,12 @@ SCENARIOS = sorted(file.stem for file in (ROOT / "tests" / "answers").glob("*.ym
 
 def answers(scenario: str) -> dict[str, str]:
     return yaml.safe_load((ROOT / "tests" / "answers" / f"{scenario}.yml").read_text(encoding="utf-8"))
+
+
+def pytest_configure() -> None:
+    """Let children be ended: a shell ignores SIGINT for what runs in the background, Dagster then SIGTERM, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,9 +107,17 @@ def project(rendered, tmp_path) -> StampedProject:
 @pytest.fixture(scope="session")
 def built_once(rendered, tmp_path_factory) -> StampedProject:
     """A project of the domain sales that was built on its sample."""
-    project = StampedProject(shutil.copytree(rendered("minimal").root, tmp_path_factory.mktemp("built") / "sales"))
-    result = project.poe("build")
-    assert result.returncode == 0, result.stdout + result.stderr
+    # One for all workers: each lies in a folder of its own below that of the run.
+    folder = tmp_path_factory.getbasetemp()
+    project = StampedProject((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "built" / "sales")
+    done = project.root.parent / "done"
+    with FileLock(f"{project.root.parent}.lock"):
+        if not done.exists():
+            shutil.rmtree(project.root, ignore_errors=True)
+            shutil.copytree(rendered("minimal").root, project.root)
+            result = project.poe("build")
+            assert result.returncode == 0, result.stdout + result.stderr
+            done.touch()
     return project
 
 
