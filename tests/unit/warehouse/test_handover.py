@@ -124,7 +124,7 @@ def test_the_file_of_a_stream_that_nobody_finishes_is_deleted_too(spools: Path, 
 
 def test_a_query_that_fails_while_it_is_spooled_leaves_no_file(spools: Path) -> None:
     # Of two threads that fail, DuckDB may tell of the one that it interrupted.
-    with pytest.raises(Exception, match="boom|Interrupted"):
+    with pytest.raises(Exception, match=r"boom|Interrupted"):
         query(
             pa.RecordBatchReader, "SELECT CASE WHEN i > 500000 THEN error('boom') ELSE 'x' END FROM range(1000000) r(i)"
         )
