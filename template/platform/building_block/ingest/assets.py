@@ -2,17 +2,21 @@
 """An ingest file as a Dagster asset."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import dagster as dg
 import pyarrow as pa
 
+from building_block.contracts.retention.terms import Term, today
 from building_block.freshness import policy
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.project import Project
 from building_block.records import FINGERPRINT, Records
+from building_block.warehouse.metadata import RETENTION
+from building_block.warehouse.rewrite import ask
 
+_Dropping = Callable[[str | None, Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _BY_CONDITION = "dagster/from_automation_condition"  # Dagster's tag on the runs that a condition, as a cron, starts
 
 
@@ -29,8 +33,8 @@ def code_version(spec: IngestSpec) -> str:
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
-def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
-    """Return the asset ``<domain>/raw/<table>`` that reads what the file declares."""
+def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -> dg.AssetsDefinition:
+    """Return the asset ``<domain>/raw/<table>`` that reads what the file declares, and of that what may be ``kept``."""
     domain = project.domain
 
     @dg.asset(
@@ -45,7 +49,8 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
             "dagster/column_schema": _column_schema(spec),
             # The declared columns are the policy: a column that the YAML gains is added to the table.
             "on_schema_change": "append_new_columns",
-        },
+        }
+        | ({RETENTION: kept.what} if kept else {}),
         partitions_def=spec.partitions and spec.partitions.definition(),
         automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule),
         freshness_policy=policy(spec.freshness),
@@ -64,7 +69,7 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
         for key in keys:
             # Of several days none may lack its file: the write would take the rows that the day has from earlier.
             context.add_asset_metadata({FINGERPRINT: found[key]}, partition_key=key)
-        yield dg.Output(_chained(project, spec, keys))
+        yield dg.Output(_chained(project, spec, keys, kept and _dropping(context, project, kept)))
 
     return ingest
 
@@ -78,10 +83,33 @@ def _is_read(
     return not any(Landed(one).is_due(done.get(name), code_version(spec)) for name, one in found.items())
 
 
-def _chained(project: Project, spec: IngestSpec, keys: list[str | None]) -> pa.RecordBatchReader:
+def _chained(
+    project: Project, spec: IngestSpec, keys: list[str | None], dropping: _Dropping | None
+) -> pa.RecordBatchReader:
     """Return one stream over the data of all keys; each is opened when the one before it is exhausted."""
-    batches = (batch for key in keys for batch in spec.source.read(project.root, key, spec))
-    return pa.RecordBatchReader.from_batches(spec.arrow_schema, batches)
+
+    def read(key: str | None) -> Iterable[pa.RecordBatch]:
+        batches = spec.source.read(project.root, key, spec)
+        return dropping(key, batches) if dropping else batches
+
+    return pa.RecordBatchReader.from_batches(spec.arrow_schema, (batch for key in keys for batch in read(key)))
+
+
+def _dropping(context: dg.AssetExecutionContext, project: Project, kept: Term) -> _Dropping:
+    """Return what leaves out of a key's batches all that is past its retention, and reports how many rows that were."""
+    day = today()
+
+    def dropping(key: str | None, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        expired = 0
+        for batch in batches:
+            rest, count = kept.kept_of(batch, day)
+            expired += count
+            yield rest
+        context.add_asset_metadata({"expired_rows": expired}, partition_key=key)
+        if expired:
+            ask(project.warehouse)  # the table may have held them until now
+
+    return dropping
 
 
 def _column_schema(spec: IngestSpec) -> dg.TableSchema:
