@@ -17,6 +17,8 @@ from building_block.contracts.gate import gate
 from building_block.contracts.load import Agreed, named, ports
 from building_block.contracts.masking import masked
 from building_block.contracts.publish import broken
+from building_block.contracts.retention.removal import look
+from building_block.contracts.retention.terms import terms, today
 from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
 from building_block.data_check import measured
@@ -174,9 +176,9 @@ def gated(change: Callable[[StampedProject], object], ref: str = "HEAD") -> Call
     return provoke
 
 
-def changed_contract(old: str, new: str) -> Callable[[StampedProject], None]:
+def changed_contract(old: str, new: str, file: str = ORDERS) -> Callable[[StampedProject], None]:
     def provoke(project: StampedProject) -> None:
-        project.replace(ORDERS, old, new)
+        project.replace(file, old, new)
         ports(Project(project.root))
 
     return provoke
@@ -253,6 +255,26 @@ def missing_data(project: StampedProject) -> None:
     measured(Project(project.root), "export/orders.parquet")
 
 
+def past_retention(project: StampedProject) -> None:
+    here = Project(project.root)
+    wanted = terms(here, [port.contract for port in ports(here).values()])
+    ProblemError.raise_any(look(here, wanted, today()).problems)
+
+
+def retention_of_an_unknown_table(project: StampedProject) -> None:
+    with Warehouse(warehouse(project)).writing() as connection:
+        connection.execute("CREATE SCHEMA marts")
+        for table in ("orders_cleaned", "orders_rejected", "daily_order_summary"):
+            connection.execute(f"CREATE TABLE marts.{table} (order_date DATE)")
+    project.replace(ORDERS, "marts.orders_cleaned.", "marts.orders_cleand.")
+    past_retention(project)
+
+
+def broken_release(project: StampedProject) -> None:
+    project.write("data/published/orders/v1/0123456789abcdef/data.parquet", "no parquet\n" * 10)
+    past_retention(project)
+
+
 IN_THIS_PROCESS = {
     Code.INGEST_YAML: changed_ingest("undeclared_columns: fail", "undeclared_columns: [fail"),
     Code.INGEST_KEY: changed_ingest("format: csv", "formt: csv"),
@@ -306,6 +328,14 @@ IN_THIS_PROCESS = {
     Code.SAMPLE_VALUES: sample_of('minimum: "2009-12-01"', 'minimum: "2009-12-01", maximum: "2009-12-31"'),
     Code.SAMPLE_RULE: sample_of("gross_revenue - cancelled_revenue}", "gross_revenue}"),
     Code.DATA_FILE: missing_data,
+    Code.RETENTION_PLACE: changed_contract("raw.invoices.InvoiceDate", "raw.invoices.InvoiceNo"),
+    Code.RETENTION_TABLE: retention_of_an_unknown_table,
+    Code.RETENTION_PERSONAL: changed_contract(
+        "value: 30, unit: y",
+        "value: 30, unit: y, customProperties: [{property: retentionAction, value: anonymise}]",
+        "contracts/daily_orders.odcs.yaml",
+    ),
+    Code.RETENTION_RELEASE: broken_release,
 }
 STOPS_LOADING = {
     Code.DBT_PARSE: ("dbt/models/marts/orders_late.sql", "select * from {{ ref('orders_cleand') }}\n"),

@@ -14,7 +14,8 @@ from building_block.contracts.contract import contract
 from building_block.contracts.quality import METRICS
 from building_block.contracts.rule import OBJECT, DuplicateRule, QueryRule, RowRule, Rule
 from building_block.contracts.rules import OPTIONS, rules
-from building_block.contracts.schema import MASKINGS, contract_schema
+from building_block.contracts.schema import ACTIONS, MASKINGS, contract_schema
+from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.schema import ingest_schema
@@ -364,6 +365,9 @@ def _contracts() -> str:
         _table(("masking", "what becomes of the column"), ((_code(name), text) for name, text in MASKINGS.items())),
         "## `slaProperties`: retention and frequency",
         _keys(schema["properties"]["slaProperties"]["items"]),
+        "A row is past its retention when its value lies before today less that time, in UTC and by the calendar, and\n"
+        "a row without a value never is: [how it is removed](../how-to/keep-data-no-longer-than-promised.md).",
+        _table((ACTION, "what becomes of a row"), ((_code(name), text) for name, text in ACTIONS.items())),
         "## What a rule amounts to",
         "SQL of DuckDB over the column `x`. Most is true of a row that breaks the rule, and all of that is counted in\n"
         "one scan; each rule about duplicates and each query of `type: sql` is a query of its own.",

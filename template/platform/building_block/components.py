@@ -4,6 +4,8 @@
 import dagster as dg
 
 from building_block.contracts.assets import PublishedPorts
+from building_block.contracts.load import ports
+from building_block.contracts.retention.terms import terms
 from building_block.dbt.component import DbtModels
 from building_block.ingest.assets import ingest_asset
 from building_block.ingest.load import load_specs
@@ -21,13 +23,16 @@ class IngestFolder(dg.Component, dg.Model, dg.Resolvable):
         """Return the assets of the folder, and the sensor unless it is empty.
 
         Raises:
-            ProblemError: any of the files is wrong; the error carries every problem of every file.
+            ProblemError: any of the files, or of the contracts that say how long rows are kept, is wrong; the error
+                carries every problem of every file.
         """
         project = Project.here()
         specs = load_specs(project.ingest, project.root)
+        contracts = [port.contract for port in ports(project).values()]
+        kept = {term.table: term for term in terms(project, contracts, ["raw"])}
         return dg.Definitions(
             assets=[
-                *(ingest_asset(project, spec) for spec in specs),
+                *(ingest_asset(project, spec, kept.get(spec.table)) for spec in specs),
                 *(quarantine(project, spec) for spec in specs if spec.quarantine),
             ],
             sensors=[landing_sensor(project, specs)] if specs else [],

@@ -12,7 +12,9 @@ from rich.table import Table
 from building_block.messages import ProblemError
 from building_block.project import Project
 
-commands = typer.Typer(no_args_is_help=True, help="Lint, generate, compare, sample and check the contracts.")
+commands = typer.Typer(
+    no_args_is_help=True, help="Lint, generate, compare, sample and check the contracts, expire rows."
+)
 
 
 @commands.command()
@@ -74,6 +76,28 @@ def sample(
     file = out or project.data / "samples" / f"{port}.parquet"
     write(named(project, port), rows, seed, file)
     Console().print(f"[green]✓[/] {rows:,} rows that keep the contract: {project.relative(file)}", soft_wrap=True)
+
+
+@commands.command()
+def expire(
+    apply: Annotated[bool, typer.Option("--apply", help="Remove it; without this nothing is changed.")] = False,
+) -> None:
+    """Show what is past its contract's retention, or remove it to the bytes."""
+    from building_block.contracts.load import ports
+    from building_block.contracts.retention.removal import look, remove
+    from building_block.contracts.retention.terms import terms, today
+
+    project = Project.here()
+    project.enter()
+    wanted = terms(project, [port.contract for port in ports(project).values()])
+    done = (remove if apply else look)(project, wanted, today())
+    table = Table("Place", "Kept for", "Rows", "File", title="Removed" if apply else "Past its retention")
+    for one in done.found:
+        table.add_row(one.place, one.term.what, f"{one.rows:,}", f"{one.bytes / 1e6:,.1f} MB")
+    Console().print(table if done.found else "[green]✓[/] no row is past its retention")
+    if done.found and not apply:
+        Console().print("Nothing was removed: `poe contracts expire --apply` removes it.")
+    ProblemError.raise_any(done.problems)
 
 
 @commands.command()

@@ -3,7 +3,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -42,6 +42,8 @@ def defs() -> dg.Definitions:
     # Here and not above: with the collector at rest dagster-dbt is imported a quarter of a second faster.
     from building_block import generate
     from building_block.components import DbtModels, IngestFolder, PublishedPorts
+    from building_block.contracts.load import ports
+    from building_block.contracts.retention.job import retention
 
     project = Project.here()
     project.enter()
@@ -55,11 +57,14 @@ def defs() -> dg.Definitions:
         dg.load_from_defs_folder(path_within_project=project.root),
         dg.Definitions(resources={"io_manager": WarehouseIOManager(path=str(project.warehouse))}),
     )
-    ProblemError.raise_any(_misnamed(merged, project))
-    return dg.Definitions.merge(merged, dg.Definitions(sensors=[automation_sensor(merged.sensors or ())]))
+    keys = merged.resolve_asset_graph().executable_asset_keys
+    ProblemError.raise_any(_misnamed(keys, project))
+    contracts = [port.contract for port in ports(project).values()]
+    sensors = dg.Definitions(sensors=[automation_sensor(merged.sensors or ())])
+    return dg.Definitions.merge(merged, retention(project, contracts, keys), sensors)
 
 
-def _misnamed(defs: dg.Definitions, project: Project) -> list[Problem]:
+def _misnamed(keys: Iterable[dg.AssetKey], project: Project) -> list[Problem]:
     """Return a problem for each asset whose key is not domain, layer, name."""
     slug = project.domain.slug
     return [
@@ -70,6 +75,6 @@ def _misnamed(defs: dg.Definitions, project: Project) -> list[Problem]:
             f'write @dg.asset(key_prefix=["{slug}", "<layer>"], group_name="<layer>")',
         )
         # What other domains publish keeps their names.
-        for key in sorted(defs.resolve_asset_graph().executable_asset_keys)
+        for key in sorted(keys)
         if key.path[0] != slug or len(key.path) != 3
     ]

@@ -88,6 +88,11 @@ class Code(StrEnum):
     SAMPLE_RULE = "BB631"
     DATA_FILE = "BB632"
 
+    RETENTION_PLACE = "BB640"
+    RETENTION_TABLE = "BB641"
+    RETENTION_PERSONAL = "BB642"
+    RETENTION_RELEASE = "BB643"
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -57,12 +57,15 @@ schema:
       - {id: no_stray, metric: duplicateValues, mustBeLessThan: 3, severity: warning,
          arguments: {properties: [order_id, sku]}}
 slaProperties:
-  - {property: retention, value: 2, unit: y, element: orders.ordered_at}
+  - {property: retention, value: 2, unit: y,
+     element: "orders.ordered_at, raw.orders.at, marts.orders.at"}
   - {property: frequency, value: 2, unit: d}
   - {property: availability, value: 99, unit: percent}
 """
 
 
+ELSEWHERE = ", raw.orders.at, marts.orders.at"
+ANONYMISE = [{"property": "retentionAction", "value": "anonymise"}]
 TREE = yaml.safe_load(GOOD)
 
 
@@ -140,7 +143,7 @@ MUTATIONS: dict[str, tuple[Mutation, Bump, dict[Kind, str]]] = {
         {Kind.COLUMN_RENAMED: "", Kind.TYPE_CHANGED: "", Kind.PII_REMOVED: "pii tag of born removed"},
     ),
     "the column that retention counts from renamed": (
-        lambda c: (c.rename("ordered_at", "placed_at"), c.levels["retention"].update(element="orders.placed_at")),
+        lambda c: (c.rename("ordered_at", "placed_at"), c.levels["retention"].update(element=f"placed_at{ELSEWHERE}")),
         Bump.MAJOR,
         {Kind.COLUMN_RENAMED: ""},
     ),
@@ -468,8 +471,28 @@ MUTATIONS: dict[str, tuple[Mutation, Bump, dict[Kind, str]]] = {
         {Kind.RETENTION_LENGTHENED: "retention of 2 years is removed"},
     ),
     "retention shorter": (lambda c: c.levels["retention"].update(value=1), Bump.MAJOR, {Kind.RETENTION_SHORTENED: ""}),
+    "retention of one table less": (
+        lambda c: c.levels["retention"].update(element="orders.ordered_at, raw.orders.at"),
+        Bump.MAJOR,
+        {Kind.RETENTION_LENGTHENED: "retention of marts.orders is removed"},
+    ),
+    "retention of one table more": (
+        lambda c: c.levels["retention"].update(element=f"ordered_at{ELSEWHERE}, marts.more.at"),
+        Bump.PATCH,
+        {Kind.WORDS_CHANGED: ""},
+    ),
+    "retention of a table by another column": (
+        lambda c: c.levels["retention"].update(element="ordered_at, raw.orders.paid_at, marts.orders.at"),
+        Bump.MAJOR,
+        {Kind.RETENTION_MOVED: "retention of raw.orders counts from paid_at, not at"},
+    ),
+    "retention that empties columns": (
+        lambda c: c.levels["retention"].update(customProperties=ANONYMISE),
+        Bump.MAJOR,
+        {Kind.RETENTION_LENGTHENED: "after retention anonymise, not delete"},
+    ),
     "retention of another column": (
-        lambda c: c.levels["retention"].update(element="orders.shipped_on"),
+        lambda c: c.levels["retention"].update(element=f"shipped_on{ELSEWHERE}"),
         Bump.MAJOR,
         {Kind.RETENTION_MOVED: "retention counts from shipped_on, not ordered_at"},
     ),

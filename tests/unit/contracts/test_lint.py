@@ -108,7 +108,7 @@ def test_an_empty_field_is_valid_whether_or_not_the_values_list_it():
 
 
 def port(name: str) -> str:
-    return GOOD.replace("- name: sales", f"- name: {name}")
+    return GOOD.replace("- name: sales", f"- name: {name}").replace("sales.sold_on", f"{name}.sold_on")
 
 
 def own_query(query: str, must: str = "mustBe: 0") -> list[str]:

@@ -122,7 +122,10 @@ class Kind(Enum):
         "masking is added or strengthened", Bump.MAJOR, False, "All values of the column become others."
     )
     RETENTION_LENGTHENED = Verdict(
-        "retention is longer or removed", Bump.MAJOR, True, "Rows are kept past the day on which they had to go."
+        "retention is longer, removed, of one table less, or empties columns where it deleted rows",
+        Bump.MAJOR,
+        True,
+        "Rows are kept past the day on which they had to go.",
     )
     RETENTION_MOVED = Verdict(
         "retention counts from another column",
@@ -131,7 +134,10 @@ class Kind(Enum):
         "Rows may be kept past the day on which they had to go.",
     )
     RETENTION_SHORTENED = Verdict(
-        "retention is shorter or new", Bump.MAJOR, False, "Rows vanish that who reads could rely on."
+        "retention is shorter or new, or deletes rows where it emptied columns",
+        Bump.MAJOR,
+        False,
+        "Rows vanish that who reads could rely on.",
     )
     FREQUENCY_LOOSENED = Verdict(
         "`frequency` is longer or removed", Bump.MAJOR, True, "Data may be older than was agreed on."

@@ -16,9 +16,9 @@ from typing import Any, get_args
 from open_data_contract_standard.model import CustomProperty, SchemaObject, SchemaProperty
 
 from building_block.contracts.column_type import column_type
-from building_block.contracts.span import Span, span
+from building_block.contracts.service_levels import Retention, Span, service_levels
 from building_block.contracts.standard import ContractFile
-from building_block.messages import Code, Problem, ProblemError, nearest, shown
+from building_block.messages import Code, Problem, ProblemError, shown
 from building_block.project import Classification
 from building_block.sql_text import quoted
 from building_block.yaml_nodes import Location
@@ -125,15 +125,6 @@ def _inside(standard: SchemaProperty, loc: Location) -> Iterator[tuple[Location,
 
 
 @dataclass(frozen=True)
-class Retention:
-    """How long a row may be kept, counted from the value of one of its columns."""
-
-    span: Span
-    column: Column
-    loc: Location
-
-
-@dataclass(frozen=True)
 class Contract:
     """One table under contract. ``contract`` makes it."""
 
@@ -222,7 +213,7 @@ def contract(source: ContractFile) -> Contract:
         what = "the table has no column"
         found.append(source.problem(Code.CONTRACT_SCHEMA, ("schema", 0), what, "write `properties: …`"))
     ProblemError.raise_any(found)
-    retention, frequency = _service_levels(source, columns)
+    retention, frequency = service_levels(source, columns)
     return Contract(source, tables[0].name, version, tuple(columns), retention, frequency)
 
 
@@ -240,44 +231,3 @@ def _twice(source: ContractFile, columns: list[Column]) -> Iterator[Problem]:
             what = f"column {shown(column.name)} stands twice, letter case does not count"
             yield source.problem(Code.CONTRACT_SCHEMA, (*column.loc, "name"), what, "keep one of the two")
         seen.add(column.name.lower())
-
-
-def _service_levels(source: ContractFile, columns: list[Column]) -> tuple[Retention | None, Span | None]:
-    """Return retention and frequency; raise ProblemError for one that cannot be read."""
-    spans: dict[str, Span] = {}
-    retention: Retention | None = None
-    found: list[Problem] = []
-    for index, level in enumerate(source.content.slaProperties or ()):
-        loc = ("slaProperties", index)
-        if level.property not in ("retention", "frequency"):
-            continue
-        try:
-            if level.property in spans:
-                what = f"{level.property} is promised twice"
-                raise ProblemError(source.problem(Code.CONTRACT_VALUE, loc, what, "keep one of the two"))
-            spans[level.property] = span(source, level, loc)
-            if level.property == "retention":
-                column = _counted_from(source, level.element or "", columns, (*loc, "element"))
-                retention = Retention(spans["retention"], column, loc)
-        except ProblemError as error:
-            found += error.problems
-    ProblemError.raise_any(found)
-    return retention, spans.get("frequency")
-
-
-def _counted_from(source: ContractFile, element: str, columns: list[Column], loc: Location) -> Column:
-    """Return the column by whose values a row grows old; ``element`` may name its table before it."""
-    name = element.rpartition(".")[2]
-    dates = {one.name: one for one in columns if one.type == "DATE" or one.type.startswith("TIMESTAMP")}
-    column = next((one for one in columns if one.name == name), None)
-    if column and column.name in dates:
-        return column
-    if column is None:
-        what = f"retention counts from the column {shown(element)}, which is not there"
-        if not element:
-            what = "retention does not say from which column it counts"
-        write = f"write `element: {nearest(name, dates) or '<a column of dates>'}`"
-    else:
-        what = f"retention counts from {shown(name)}, which is {column.type}"
-        write = f"write a date or timestamp: {', '.join(dates) or 'the table has none yet'}"
-    raise ProblemError(source.problem(Code.CONTRACT_RULE, loc, what, write))

@@ -8,6 +8,7 @@ from building_block.contracts.changes import Change, Kind
 from building_block.contracts.contract import CLASSES, Column, Contract, Masking
 from building_block.contracts.guarantees import changed_rules
 from building_block.contracts.load import Agreed
+from building_block.contracts.service_levels import Action, Retention
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,11 @@ def _service_levels(old: Contract, new: Contract, now: dict[str, str]) -> Iterat
                 longer = after.span.delta > before.span.delta
                 kind = Kind.RETENTION_LENGTHENED if longer else Kind.RETENTION_SHORTENED
                 yield Change(kind, f"retention from {before.span} to {after.span}", after.loc)
+            if before.action is not after.action:
+                stays = after.action is Action.ANONYMISE
+                kind = Kind.RETENTION_LENGTHENED if stays else Kind.RETENTION_SHORTENED
+                yield Change(kind, f"after retention {after.action}, not {before.action}", after.loc)
+            yield from _places(before, after)
     match old.frequency, new.frequency:
         case None, None:
             pass
@@ -191,6 +197,17 @@ def _service_levels(old: Contract, new: Contract, now: dict[str, str]) -> Iterat
         elif before[name] != after.get(name):
             what = f"service level {name} from {before[name]} to {after.get(name, 'none')}"
             yield Change(Kind.SERVICE_LEVEL_CHANGED, what, loc)
+
+
+def _places(before: Retention, after: Retention) -> Iterator[Change]:
+    now = {(place.layer, place.table): place.column for place in after.places}
+    for place in before.places:
+        name, column = f"{place.layer}.{place.table}", now.get((place.layer, place.table))
+        if column is None:
+            yield Change(Kind.RETENTION_LENGTHENED, f"retention of {name} is removed", after.loc)
+        elif column != place.column:
+            what = f"retention of {name} counts from {column}, not {place.column}"
+            yield Change(Kind.RETENTION_MOVED, what, after.loc)
 
 
 def _other_levels(contract: Contract) -> dict[str, str]:

@@ -356,4 +356,66 @@ CONTRACTS = {
             "the shell leaves it as it is."
         ),
     ),
+    Code.RETENTION_PLACE: Explanation(
+        what="A retention names a table or a column that is not there or no date, or that another one names otherwise.",
+        example=(
+            "BB640 contracts/orders.odcs.yaml:72 slaProperties[0].element: retention counts from "
+            "raw.invoices.InvoiceNo, "
+            "which is string in ingest/invoices.yaml; write raw.invoices.InvoiceDate"
+        ),
+        why=(
+            "By these names rows are deleted. A name that is wrong would keep rows for ever, and of two times for one "
+            "table nobody could say which holds."
+        ),
+        fix=(
+            "Write as `element` the port's own column and, after commas, each table of the warehouse where its rows "
+            "lie, "
+            "too, with the date or timestamp that a row's age counts from there: `orders.order_date, "
+            "raw.invoices.InvoiceDate`. Of several contracts that read one table let one name it."
+        ),
+    ),
+    Code.RETENTION_TABLE: Explanation(
+        what="The warehouse lacks the table or the column that a retention counts from, or it cannot be emptied.",
+        example=(
+            "BB641 contracts/orders.odcs.yaml:72 slaProperties[0].element: the warehouse has no table "
+            "marts.orders_cleand; write marts.orders_cleaned, or build it"
+        ),
+        why=(
+            "Tables of dbt and Python are known only in the warehouse. What is past its retention elsewhere has been "
+            "removed, but of this table nobody knows it."
+        ),
+        fix=(
+            "Correct the name in the contract's `element`, or build the table. Of a view name the table that it reads: "
+            "the rows lie there. A column that is emptied must not be under the constraint `not_null`."
+        ),
+    ),
+    Code.RETENTION_PERSONAL: Explanation(
+        what="Personal data is to be emptied after its retention, and nothing says which, or it may not be empty.",
+        example=(
+            "BB642 contracts/daily_orders.odcs.yaml:71 slaProperties[0].element: rows of published.daily_orders are "
+            "to be "
+            "anonymised, and nothing says which columns are personal data; write `tags: [pii]` at the columns in "
+            "contracts/daily_orders.odcs.yaml, or take `retentionAction` out"
+        ),
+        why="A row of which nothing is emptied stays as it is, for ever, while the contract says that it does not.",
+        fix=(
+            "Say where the personal data is: `tags: [pii]` at the contract's columns, `pii: true` at those of the "
+            "ingest "
+            "file, `config: {meta: {pii: true}}` at those in the model's `.yml`. What is emptied is not `required`. Or "
+            "leave `retentionAction` out: the rows are deleted then."
+        ),
+    ),
+    Code.RETENTION_RELEASE: Explanation(
+        what="A published file cannot be read or deleted, so nobody knows whether it keeps rows past their retention.",
+        example=(
+            "BB643 data/published/orders/v1/0123456789abcdef/data.parquet: the release cannot be read: Invalid Input "
+            "Error: No magic bytes found at end of file 'data.parquet'; delete its folder and publish anew: `poe build "
+            "published/orders`"
+        ),
+        why="The file may hold what had to go. All others have been looked at nevertheless.",
+        fix=(
+            "Delete the folder that the message names, unless a program has it open: close that first. When "
+            "`current.json` beside it names the folder, publish anew, or delete the whole major version."
+        ),
+    ),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from building_block.contracts.contract import SUFFIX, Contract, contract
 from building_block.contracts.policy import breaches
+from building_block.contracts.retention.terms import faults
 from building_block.contracts.rule import Rule
 from building_block.contracts.rules import rules
 from building_block.contracts.standard import read
@@ -36,7 +37,8 @@ def ports(project: Project) -> dict[str, Agreed]:
             the error carries every problem of every file.
     """
     found, problems = _folder(project, project.contracts, _with_policy)
-    ProblemError.raise_any([*problems, *_unmatched(project, found, problems)])
+    kept = faults(project, (port.contract for port in found.values()))
+    ProblemError.raise_any([*problems, *_unmatched(project, found, problems), *kept])
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.load import Agreed
 from building_block.contracts.publication import POINTER
+from building_block.contracts.service_levels import Action, Retention
 
 FOLDER = "docs/contracts"
 HEADER = "<!-- derived by `poe generate` from contracts/*.odcs.yaml: edit those -->\n"
@@ -63,7 +64,7 @@ def _page(port: Agreed, domain: str) -> str:
         ("Class", contract.classification),
         ("Key", ", ".join(f"`{column.name}`" for column in contract.key)),
         ("Published again within", str(contract.frequency) if contract.frequency else "no promise"),
-        ("A row is kept for", f"{contract.retention.span} from `{contract.retention.column.name}`"),
+        ("A row is kept for", _kept(contract.retention)),
     ]
     rules = ((f"`{rule.name}`", rule.description, "yes" if rule.blocking else "no, warns") for rule in port.rules)
     return "\n".join(
@@ -90,6 +91,15 @@ def _page(port: Agreed, domain: str) -> str:
             "```\n",
         ]
     )
+
+
+def _kept(retention: Retention) -> str:
+    text = f"{retention.span} from `{retention.column.name}`"
+    if retention.action is Action.ANONYMISE:
+        text += ", then its personal data is emptied"
+    if retention.places:
+        text += "; so in " + ", ".join(f"`{place.layer}.{place.table}`" for place in retention.places)
+    return text
 
 
 def _column(column: Column) -> tuple[str, ...]:

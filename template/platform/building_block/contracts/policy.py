@@ -41,6 +41,11 @@ def _retention(contract: Contract) -> Iterator[Problem]:
         element = dates[0] if dates else "<a column of dates>"
         write = f"write `slaProperties: [{{property: retention, value: 10, unit: y, element: {element}}}]`"
         yield contract.source.problem(Code.CONTRACT_RETENTION, ("slaProperties",), what, write)
+    elif not contract.retention.column.standard.required:
+        what = f"retention counts from `{contract.retention.column.name}`, and a row without it would be kept for ever"
+        yield contract.source.problem(
+            Code.CONTRACT_RETENTION, contract.retention.column.loc, what, "write `required: true`"
+        )
 
 
 def _description(contract: Contract) -> Iterator[Problem]:

@@ -42,12 +42,15 @@ class Release:
 
 
 class Publication:
-    """The releases of one major version of a port."""
+    """The releases of one major version of a port, in a folder of their own."""
 
-    def __init__(self, project: Project, contract: Contract) -> None:
-        self.folder = project.published / contract.name / f"v{contract.version.major}"
-        self._contract = contract
-        self._text = (project.root / contract.file).read_bytes()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, project: Project, contract: Contract) -> "Publication":
+        """Return where the data of a contract is published."""
+        return cls(project.published / contract.name / f"v{contract.version.major}")
 
     def current(self) -> Release | None:
         """Return the valid release, None before the first."""
@@ -70,17 +73,20 @@ class Publication:
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
 
-    def switch(self, aside: Path, rows: int) -> Release:
-        """Make the parquet file in a candidate's folder the valid release; until the rename the last one is."""
+    def switch(self, aside: Path, rows: int, contract: bytes, version: str) -> Release:
+        """Make the parquet file in a candidate's folder the valid release; until the rename the last one is.
+
+        ``contract`` is the text of the contract that its data keeps.
+        """
         with (aside / DATA).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        (aside / CONTRACT).write_bytes(self._text)
+        (aside / CONTRACT).write_bytes(contract)
         (aside / f"{DATA}.sha256").write_text(f"{digest}  {DATA}\n", encoding="ascii")
-        name = hashlib.sha256(digest.encode() + self._text).hexdigest()[:16]
+        name = hashlib.sha256(digest.encode() + contract).hexdigest()[:16]
         release = Release(
             data=f"{name}/{DATA}",
             contract=f"{name}/{CONTRACT}",
-            version=str(self._contract.version),
+            version=version,
             sha256=digest,
             rows=rows,
             published_at=datetime.now(UTC).isoformat(timespec="seconds"),

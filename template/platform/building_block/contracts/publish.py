@@ -11,6 +11,7 @@ from building_block.contracts.engine import confine
 from building_block.contracts.load import Agreed
 from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
+from building_block.contracts.retention.terms import of_port, today
 from building_block.contracts.verify import Finding, broken, misshapen, verify
 from building_block.messages import Problem, ProblemError
 from building_block.project import Project
@@ -30,10 +31,13 @@ class Published:
 def publish(project: Project, port: Agreed) -> Published:
     """Publish what the view ``candidate.<port>`` gives now, unless it breaks a blocking rule of the contract.
 
+    Rows past the contract's retention are left out, or what of them is personal data.
+
     Raises:
         ProblemError: the candidate's columns are not the contract's, or it is to be masked and there is no key.
     """
-    publication = Publication(project, port.contract)
+    publication = Publication.of(project, port.contract)
+    contract = (project.root / port.contract.file).read_bytes()
     with publication.candidate() as aside:
         data = aside / DATA
         _write(project, port, data)
@@ -42,7 +46,7 @@ def publish(project: Project, port: Agreed) -> Published:
             findings = verify(connection, f"read_parquet({literal(data)})", port.rules)
         if any(finding.rule.blocking and not finding.kept for finding in findings):
             return Published(findings, None)
-        release = publication.switch(aside, _rows(data))
+        release = publication.switch(aside, _rows(data), contract, str(port.contract.version))
     _follow(project, port, publication.folder / release.data)
     return Published(findings, release)
 
@@ -58,8 +62,10 @@ def _write(project: Project, port: Agreed, data: Path) -> None:
     where = f"dbt/models/published/{port.contract.name}.sql"
     with Warehouse(project.warehouse).reading() as connection:
         ProblemError.raise_any(misshapen(connection, candidate, port.contract, where))
-        columns = masked(connection, project, port.contract)
-        connection.execute(f"COPY (SELECT {columns} FROM {candidate}) TO {literal(data)} (FORMAT parquet)")
+        rows = f"(SELECT {masked(connection, project, port.contract)} FROM {candidate})"
+        if term := of_port(port.contract):
+            rows = f"({term.kept(rows, port.contract.retention.column.type, today())})"
+        connection.execute(f"COPY {rows} TO {literal(data)} (FORMAT parquet)")
 
 
 def _rows(data: Path) -> int:

@@ -10,7 +10,7 @@ from building_block.contracts.contract import CLASSES, PII, Masking
 from building_block.contracts.quality import METRICS, SEVERITIES
 from building_block.contracts.rule import OPERATORS
 from building_block.contracts.rules import OPTIONS
-from building_block.contracts.span import UNITS
+from building_block.contracts.service_levels import ACTION, UNITS, Action
 
 OWNED = "platform-owned: changed by `copier update` only; see platform/README.md"
 
@@ -20,6 +20,10 @@ MASKINGS = {
     Masking.NULLIFY: "the column is emptied",
     Masking.TRUNCATE: "text keeps its first maskingLength characters, a date or timestamp the first day of its year",
     Masking.NONE: "stays as it is; the description beside it says why",
+}
+ACTIONS = {
+    Action.DELETE: "the row is deleted, which is the default",
+    Action.ANONYMISE: "the row stays and its columns of personal data are emptied",
 }
 _OPTIONS = {
     "minLength": "at least so many characters",
@@ -124,7 +128,23 @@ def _service_level() -> dict[str, Any]:
             "property": _key("`retention`: how long a row is kept; `frequency`: longest time between two", "retention"),
             "value": _key("how long, as a whole number", 10, type=["integer", "string"]),
             "unit": _key(f"one of {', '.join(names[0] for names in UNITS.values())}", "y"),
-            "element": _key("of retention: the date or timestamp that a row's age counts from", "orders.order_date"),
+            "element": _key(
+                "of retention: the date or timestamp that a row's age counts from, of the port and, as "
+                "layer.table.column after commas, of each table of the warehouse where its rows lie, too",
+                "orders.order_date, marts.orders_cleaned.order_date",
+            ),
+            "customProperties": _listed(f"of retention: `{ACTION}`", _action()),
+        },
+        "property", "value",
+    )  # fmt: skip
+
+
+def _action() -> dict[str, Any]:
+    return _group(
+        {
+            "property": _key("what becomes of a row then", ACTION),
+            "value": {"description": "what is done to it", "examples": [Action.ANONYMISE]}
+            | {"anyOf": [*({"const": name, "description": text} for name, text in ACTIONS.items()), {}]},
         },
         "property", "value",
     )  # fmt: skip

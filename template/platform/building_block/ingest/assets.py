@@ -2,11 +2,12 @@
 """An ingest file as a Dagster asset."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 import pyarrow as pa
 
+from building_block.contracts.retention.terms import Term, today
 from building_block.freshness import policy
 from building_block.ingest.entrance import Entrance
 from building_block.ingest.quarantine import keep_apart
@@ -14,6 +15,8 @@ from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.project import Project
 from building_block.records import FINGERPRINT, Records
+from building_block.warehouse.metadata import RETENTION
+from building_block.warehouse.rewrite import ask
 
 _BY_CONDITION = "dagster/from_automation_condition"  # Dagster's tag on the runs that a condition, as a cron, starts
 
@@ -33,8 +36,8 @@ def code_version(spec: IngestSpec) -> str:
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
-def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
-    """Return the asset ``<domain>/raw/<table>`` that reads what the file declares."""
+def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -> dg.AssetsDefinition:
+    """Return the asset ``<domain>/raw/<table>`` that reads what the file declares, and of that what may be ``kept``."""
     domain = project.domain
 
     @dg.asset(
@@ -49,7 +52,8 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
             "dagster/column_schema": _column_schema(spec),
             # The declared columns are the policy: a column that the YAML gains is added to the table.
             "on_schema_change": "append_new_columns",
-        },
+        }
+        | ({RETENTION: kept.what} if kept else {}),
         partitions_def=spec.partitions and spec.partitions.definition(),
         automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule),
         freshness_policy=policy(spec.freshness),
@@ -68,11 +72,13 @@ def ingest_asset(project: Project, spec: IngestSpec) -> dg.AssetsDefinition:
         for key in keys:
             # Of several days none may lack its file: the write would take the rows that the day has from earlier.
             context.add_asset_metadata({FINGERPRINT: found[key]}, partition_key=key)
+        read = _reading(context, project, spec, kept)
         if spec.agreed is None:
-            yield dg.Output(_chained(project, spec, keys))
+            batches = (batch for key in keys for batch in read(key))  # each is opened when the one before is exhausted
+            yield dg.Output(pa.RecordBatchReader.from_batches(spec.arrow_schema, batches))
             return
         with Entrance.open(spec) as entrance:
-            judged = {key: entrance.judge(spec.source.read(project.root, key, spec), key or spec.table) for key in keys}
+            judged = {key: entrance.judge(read(key), key or spec.table) for key in keys}
             for key, one in judged.items():
                 counts = {"rows_read": one.rows, "rows_quarantined": one.quarantined}
                 context.add_asset_metadata(counts, partition_key=key)
@@ -94,10 +100,27 @@ def _is_read(
     return not any(Landed(one).is_due(done.get(name), code_version(spec)) for name, one in found.items())
 
 
-def _chained(project: Project, spec: IngestSpec, keys: list[str | None]) -> pa.RecordBatchReader:
-    """Return one stream over the data of all keys; each is opened when the one before it is exhausted."""
-    batches = (batch for key in keys for batch in spec.source.read(project.root, key, spec))
-    return pa.RecordBatchReader.from_batches(spec.arrow_schema, batches)
+def _reading(
+    context: dg.AssetExecutionContext, project: Project, spec: IngestSpec, kept: Term | None
+) -> Callable[[str | None], pa.RecordBatchReader]:
+    """Return what streams the data of a key without what is past its retention, and reports how many rows that were."""
+    day = today()
+
+    def read(key: str | None) -> pa.RecordBatchReader:
+        stream = spec.source.read(project.root, key, spec)
+        return pa.RecordBatchReader.from_batches(spec.arrow_schema, dropped(key, stream)) if kept else stream
+
+    def dropped(key: str | None, stream: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        expired = 0
+        for batch in stream:
+            rest, count = kept.kept_of(batch, day)
+            expired += count
+            yield rest
+        context.add_asset_metadata({"expired_rows": expired}, partition_key=key)
+        if expired:
+            ask(project.warehouse)  # the table may have held them until now
+
+    return read
 
 
 def _column_schema(spec: IngestSpec) -> dg.TableSchema:

@@ -63,6 +63,11 @@ class Column(Strict):
         "shows a value",
         examples=["confidential"],
     )
+    pii: bool = Field(
+        False,
+        description="whether its values are personal data, which a contract's retention may empty",
+        examples=[True],
+    )
 
     @property
     def sql_type(self) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from building_block.contracts.retention.job import NAME as RETENTION_CHECK
 from building_block.ingest.assets import asset_key
 from building_block.ingest.load import load_specs
 from building_block.loading import load
@@ -50,7 +51,9 @@ def build(project: Project, selection: Sequence[str], console: Console) -> Repor
             # A build of everything does their work itself.
             end_abandoned_runs(instance, building=False, again=bool(selection))
         records = Records(instance, Warehouse(project.warehouse))
-        failing = records.failing(sorted(graph.asset_check_keys, key=str))
+        # What is past its retention is not rebuilt away.
+        checks = [check for check in graph.asset_check_keys if check.name != RETENTION_CHECK]
+        failing = records.failing(sorted(checks, key=str))
         plan = Plan(project.root, specs, ingest, records, failing, chosen_assets(defs, selection))
         runner = _Runner(defs.resolve_implicit_global_asset_job_def(), instance, progress)
         for step in plan.steps():

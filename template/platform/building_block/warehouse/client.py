@@ -62,12 +62,21 @@ class Warehouse:
 
         Raises ProblemError when another process holds the file longer than ``lock_timeout``.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect(read_only=False)) as connection:
+        with self.holding() as connection:
             connection.begin()
             yield connection
             # Without this line closing rolls back, also where DuckDB has no working transaction left to roll back.
             connection.commit()
+
+    @contextmanager
+    def holding(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection without a transaction, as long as which no other process has the file open.
+
+        Raises ProblemError when another process holds the file longer than ``lock_timeout``.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(self._connect(read_only=False)) as connection:
+            yield connection
 
     def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = time.monotonic() + self.lock_timeout

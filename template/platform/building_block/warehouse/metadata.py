@@ -13,6 +13,8 @@ from building_block.warehouse.table import Table
 
 CONFIDENTIAL = {"confidential", "restricted"}
 PREVIEW_ROWS = 5
+RETENTION = "retention"
+"""Definition metadata of a table whose rows are not kept for ever: a preview would keep some in Dagster's records."""
 # A model stored as a blob would put megabytes into the event log.
 PREVIEW_CHARACTERS = 200
 
@@ -45,7 +47,7 @@ def describe(
     }
     shown = [column for column in columns if not _confidential(column.tags.get("classification"))]
     classified = spec.tags.get("classification"), definition_value(spec, "classification")
-    if shown and not any(map(_confidential, classified)):
+    if shown and not any(map(_confidential, classified)) and definition_value(spec, RETENTION) is None:
         what = ", ".join(quoted(column.name) for column in shown)
         result = table.as_stored(connection, sample, what).fetchall()
         names = [column.name for column in shown]
