@@ -46,7 +46,7 @@ def files(project: StampedProject) -> dict[str, bytes]:
             ORDERS,
             "amount > 0",
             "amuont > 0",
-            f"BB606 {ORDERS}:67 schema[0].quality[0].query: the query names the column",
+            f"BB606 {ORDERS}:69 schema[0].quality[0].query: the query names the column",
         ),
         (
             ORDERS,

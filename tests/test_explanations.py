@@ -16,7 +16,7 @@ from building_block import check, generate, ownership
 from building_block.contracts.gate import gate
 from building_block.contracts.load import Agreed, named, ports
 from building_block.contracts.masking import masked
-from building_block.contracts.publish import broken
+from building_block.contracts.publish import refused
 from building_block.contracts.retention.removal import look
 from building_block.contracts.retention.terms import terms, today
 from building_block.contracts.sample import write as write_sample
@@ -240,7 +240,7 @@ def model_of_another_type(project: StampedProject) -> None:
 def data_that_breaks_a_rule(project: StampedProject) -> None:
     port, rows = orders(project, amount="15.3")
     with duckdb.connect() as connection:
-        ProblemError.raise_any(broken(port, verify(connection, rows, port.rules)))
+        ProblemError.raise_any(refused(port, verify(connection, rows, port.rules)))
 
 
 def target_without_a_key(project: StampedProject) -> None:
@@ -465,20 +465,19 @@ def test_lint_outside_of_a_repository_ends_in_the_message_of_the_example(project
 
 
 def test_a_model_that_breaks_a_rule_ends_in_the_message_of_the_example(project):
+    project.write("dbt/models/marts/hasty.sql", "select order_date from {{ ref('daily_orders') }}\n")
     project.write(
-        "dbt/models/published/late_orders.sql", "select invoice_number from {{ ref('stg_retail__invoices') }}\n"
-    )
-    project.write(
-        "dbt/models/published/late_orders.yml",
-        "models:\n- name: late_orders\n  description: One row per late invoice.\n  columns:\n"
-        "  - {name: invoice_number, data_type: varchar, data_tests: [unique, not_null]}\n",
+        "dbt/models/marts/hasty.yml",
+        "models:\n- name: hasty\n  description: One row per day with orders.\n  columns:\n"
+        "  - {name: order_date, data_type: date, data_tests: [unique, not_null]}\n",
     )
     result = project.run("building-block", "check", "models")
     assert (result.returncode, result.stderr.strip()) == (1, EXPLANATIONS[Code.MODEL_RULE].example)
 
 
 def test_a_models_freshness_that_is_no_span_is_told_as_documented(project):
-    project.replace("dbt/models/published/daily_orders.yml", "{freshness: 3d}", "{freshness: 1 week}")
+    config = "    config: {meta: {freshness: 1 week}}\n    columns:"
+    project.replace("dbt/models/marts/daily_order_summary.yml", "    columns:", config)
     for command in ("build", "check"):
         result = project.run("building-block", command)
         assert (result.returncode, result.stderr.strip()) == (1, EXPLANATIONS[Code.DBT_FRESHNESS].example)

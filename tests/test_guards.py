@@ -142,17 +142,17 @@ FAULTS = {
         "; write `data_tests` `not_null` at its key in the .yml",
     ),
     "a published model that reads staging": bad_model(
-        "published/leak",
+        "published/daily_orders",
         FROM_STAGING,
-        model(),
-        "BB515 dbt/models/published/leak.sql: `leak` references upstream models that are not permitted: "
+        None,
+        "BB515 dbt/models/published/daily_orders.sql: `daily_orders` references upstream models that are not permitted: "
         "['stg_retail__invoices']; let a published model read marts only",
     ),
     "a published model that reads staging without a ref": bad_model(
-        "published/sneak",
+        "published/daily_orders",
         "select cast(invoiced_at as date) as order_date\nfrom staging.stg_retail__invoices\n",
-        model(),
-        "BB515 dbt/models/published/sneak.sql: `sneak` contains hard-coded table references: "
+        None,
+        "BB515 dbt/models/published/daily_orders.sql: `daily_orders` contains hard-coded table references: "
         "['staging.stg_retail__invoices']. Use `{{ ref(...) }}` or `{{ source(..., ...) }}` instead; ",
     ),
     "a mart that reads a source": bad_model(

@@ -498,8 +498,8 @@ EXPLANATIONS = {
     Code.MODEL_RULE: Explanation(
         what="A model breaks a rule of its layer: its name, its description, the test of its key, or what it reads.",
         example=(
-            "BB515 dbt/models/published/late_orders.sql: `late_orders` references upstream models that are not "
-            "permitted: ['stg_retail__invoices']; let a published model read marts only, or except it in its .yml: "
+            "BB515 dbt/models/marts/hasty.sql: `hasty` references upstream models that are not permitted: "
+            "['daily_orders']; let a mart read staging, intermediate and marts only, or except it in its .yml: "
             "`config: {meta: {dbt-bouncer: {skip_checks: [check_lineage_permitted_upstream_models]}}}`"
         ),
         why=(
@@ -515,7 +515,7 @@ EXPLANATIONS = {
     Code.DBT_FRESHNESS: Explanation(
         what="A model's `freshness` is not a span of hours or days.",
         example=(
-            "BB530 dbt/models/published/daily_orders.sql config.meta.freshness: `1 week` is not a span of hours or "
+            "BB530 dbt/models/marts/daily_order_summary.sql config.meta.freshness: `1 week` is not a span of hours or "
             "days; write hours as `36h` or days as `2d`"
         ),
         why="A table that nobody watches looks fresh for ever, and whoever wrote the span believes that it is watched.",

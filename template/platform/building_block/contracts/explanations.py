@@ -34,7 +34,7 @@ CONTRACTS = {
     Code.CONTRACT_VALUE: Explanation(
         what="A length of time in a contract cannot be read, or is promised twice.",
         example=(
-            "BB603 contracts/orders.odcs.yaml:70 slaProperties[0].unit: `m` is no unit of time; write `unit: d`, or "
+            "BB603 contracts/orders.odcs.yaml:72 slaProperties[0].unit: `m` is no unit of time; write `unit: d`, or "
             "one of h, w, month, y"
         ),
         why=(
@@ -76,7 +76,7 @@ CONTRACTS = {
     Code.CONTRACT_RULE: Explanation(
         what="A rule of a contract cannot be asked of the data: it names what is not there, or is not one question.",
         example=(
-            "BB606 contracts/orders.odcs.yaml:67 schema[0].quality[0].query: the query names the column `amuont`, "
+            "BB606 contracts/orders.odcs.yaml:69 schema[0].quality[0].query: the query names the column `amuont`, "
             "which is not there; write amount"
         ),
         why=(
@@ -119,7 +119,7 @@ CONTRACTS = {
     Code.CONTRACT_BROKEN: Explanation(
         what="The data that was to be published breaks a rule of its contract.",
         example=(
-            "BB609 contracts/orders.odcs.yaml:64 schema[0].quality[0]: rule cancellations_are_not_positive: What was "
+            "BB609 contracts/orders.odcs.yaml:66 schema[0].quality[0]: rule cancellations_are_not_positive: What was "
             "cancelled was paid back. 12 measured; allowed: exactly 0; put right what the model reads, or the model; "
             "what was published before stays valid"
         ),
@@ -173,7 +173,7 @@ CONTRACTS = {
     Code.CONTRACT_RETENTION: Explanation(
         what="A contract does not say how long a row is kept.",
         example=(
-            "BB613 contracts/orders.odcs.yaml:69 slaProperties: the contract does not say how long a row is kept; "
+            "BB613 contracts/orders.odcs.yaml:71 slaProperties: the contract does not say how long a row is kept; "
             "write `slaProperties: [{property: retention, value: 10, unit: y, element: order_date}]`"
         ),
         why="Data that may be kept for ever is kept for ever. The scheduled deletion goes by this line alone.",
@@ -246,7 +246,7 @@ CONTRACTS = {
     Code.CONTRACT_BUMP: Explanation(
         what="A contract has changed by more than its version says.",
         example=(
-            "BB621 contracts/orders.odcs.yaml:4 version: 1.0.0 after 1.0.0 at HEAD is too little, for this is a major: "
+            "BB621 contracts/orders.odcs.yaml:5 version: 1.0.0 after 1.0.0 at HEAD is too little, for this is a major: "
             "column country is removed; write `version: 2.0.0`"
         ),
         why=(
@@ -261,7 +261,7 @@ CONTRACTS = {
     Code.CONTRACT_APPROVAL: Explanation(
         what="A change of a contract lowers what compliance relies on, and compliance has not approved it.",
         example=(
-            "BB622 contracts/orders.odcs.yaml:33 schema[0].properties[2].customProperties: masking of customer_id "
+            "BB622 contracts/orders.odcs.yaml:34 schema[0].properties[2].customProperties: masking of customer_id "
             "from hash to none since HEAD, which compliance has not approved; take it back, or write `- {port: "
             "orders, version: 2.0.0, what: masking of customer_id from hash to none, reason: …, date: 2026-11-21}` "
             "below `approvals:` in contracts/approvals.yaml, which the compliance team reviews"
@@ -303,7 +303,7 @@ CONTRACTS = {
         what="A contract was faulty before the change, so nothing can be compared with it.",
         example=(
             "BB625 contracts/orders.odcs.yaml:1: nothing can be compared, for at HEAD the contract is faulty: BB602 "
-            "HEAD:contracts/orders.odcs.yaml:23 schema[0].properties[1].logicalType: `dat` is not a choice; write "
+            "HEAD:contracts/orders.odcs.yaml:24 schema[0].properties[1].logicalType: `dat` is not a choice; write "
             "date; write `- {port: orders, version: 1.0.0, what: unreadable before, reason: …, date: 2026-11-21}` "
             "below `approvals:` in contracts/approvals.yaml, which the compliance team reviews"
         ),
@@ -316,7 +316,7 @@ CONTRACTS = {
     Code.SAMPLE_VALUES: Explanation(
         what="A sample of a contract was asked for, and a column has too few values that the contract allows.",
         example=(
-            "BB630 contracts/daily_orders.odcs.yaml:14 schema[0].properties[0]: `order_date` never repeats, and 31 "
+            "BB630 contracts/daily_orders.odcs.yaml:15 schema[0].properties[0]: `order_date` never repeats, and 31 "
             "different values were found for 1000 rows; ask for at most 31 rows by --rows"
         ),
         why="A made-up row would break a rule of the contract, and a sample keeps them all.",
@@ -329,7 +329,7 @@ CONTRACTS = {
     Code.SAMPLE_RULE: Explanation(
         what="Rows that are made up of a contract's columns do not keep one of its rules.",
         example=(
-            "BB631 contracts/daily_orders.odcs.yaml:60 schema[0].quality[0]: the sample does not keep the rule "
+            "BB631 contracts/daily_orders.odcs.yaml:61 schema[0].quality[0]: the sample does not keep the rule "
             "net_is_gross_less_cancelled: Net revenue is gross less cancelled revenue, to the penny. 1000 measured; "
             "allowed: exactly 0; say how a column of it follows from the others: `customProperties: [{property: "
             "sampleExpression, value: <SQL>}]`"

@@ -4,6 +4,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 from building_block.contracts.contract import SUFFIX, Contract, contract
@@ -11,7 +12,7 @@ from building_block.contracts.policy import breaches
 from building_block.contracts.retention.terms import faults
 from building_block.contracts.rule import Rule
 from building_block.contracts.rules import rules
-from building_block.contracts.standard import read
+from building_block.contracts.standard import content, of_text
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
 
@@ -89,7 +90,13 @@ def named(project: Project, name: str) -> Agreed:
 
 def agreed(path: Path, file: str) -> Agreed:
     """Return the contract in a file with its rules; raises ProblemError with every problem of it."""
-    return agreed_in(contract(read(path, file)))
+    return _agreed_in(content(path, file), file)
+
+
+@lru_cache(maxsize=1024)
+def _agreed_in(text: bytes, file: str) -> Agreed:
+    """Remembered, since ingest, publishing and what is derived each ask for the same contracts."""
+    return agreed_in(contract(of_text(text, file)))
 
 
 def agreed_in(found: Contract) -> Agreed:

@@ -44,12 +44,16 @@ def read(path: Path, file: str) -> ContractFile:
     Raises:
         ProblemError: it cannot be read, is not YAML or does not keep the standard; the error carries every problem.
     """
+    return of_text(content(path, file), file)
+
+
+def content(path: Path, file: str) -> bytes:
+    """Return what stands in ``path``; raises ProblemError where it cannot be read."""
     try:
-        text = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         what, write = f"the file cannot be read: {error.strerror}", "write a file that can be"
         raise ProblemError(Problem(Code.CONTRACT_YAML, f"{file}:1", what, write)) from None
-    return of_text(text, file)
 
 
 def of_text(text: bytes, file: str) -> ContractFile:

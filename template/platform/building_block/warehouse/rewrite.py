@@ -8,8 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from building_block.ingest.landed_file import literal
-from building_block.warehouse.table import quoted
+from building_block.sql_text import literal, quoted
 
 _NEW = "bb_rewritten"
 _OF_NEW = f"database_name = '{_NEW}' AND NOT internal"
@@ -47,7 +46,7 @@ def rewrite(connection: duckdb.DuckDBPyConnection, warehouse: Path, instead: Map
     shutil.rmtree(f"{warehouse}.tmp", ignore_errors=True)  # where a killed process kept what its memory could not
     connection.execute("CHECKPOINT")  # a log beside the old file would be replayed into the new one
     (old,) = connection.execute("SELECT current_database()").fetchone()
-    connection.execute(f"ATTACH {literal(str(new))} AS {_NEW}")
+    connection.execute(f"ATTACH {literal(new)} AS {_NEW}")
     # Not the data with it and a DELETE after: what has to go would stand in the new file, too.
     connection.execute(f"COPY FROM DATABASE {quoted(old)} TO {_NEW} (SCHEMA)")
     tables = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE {_OF_NEW} ORDER BY table_oid"

@@ -13,12 +13,11 @@ from building_block.contracts.contract import contract
 from building_block.contracts.publication import CONTRACT, DATA, Publication
 from building_block.contracts.retention.terms import Term, of_port
 from building_block.contracts.standard import read
-from building_block.ingest.landed_file import literal
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
+from building_block.sql_text import folded, literal, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.rewrite import is_due, rewrite
-from building_block.warehouse.table import folded, quoted
 
 QUARANTINE = "_quarantine"
 """What the name of a raw table is followed by where its refused rows are kept."""
@@ -190,7 +189,7 @@ def _past(project: Project, term: Term, data: Path, day: date) -> Iterator[Found
         term = of_port(contract(read(stored, project.relative(stored))))
         if term is None:
             return
-    relation = f"read_parquet({literal(str(data))}, hive_partitioning = false)"
+    relation = f"read_parquet({literal(data)}, hive_partitioning = false)"
     with duckdb.connect() as connection:
         try:
             types = {column: kind for column, kind, *_ in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
@@ -218,7 +217,7 @@ def _remove_from_releases(project: Project, term: Term, folder: Path, day: date,
         for one in found.found:
             if one.place == valid:
                 with duckdb.connect() as connection:
-                    copy = f"COPY ({one.kept}) TO {literal(str(aside / DATA))} (FORMAT parquet)"
+                    copy = f"COPY ({one.kept}) TO {literal(aside / DATA)} (FORMAT parquet)"
                     (rows,) = connection.execute(copy).fetchone()
                 publication.switch(aside, rows, (folder / now.contract).read_bytes(), now.version)
         for one in found.found:

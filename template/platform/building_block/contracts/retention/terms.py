@@ -13,6 +13,7 @@ from building_block.contracts.service_levels import Action, Place
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
 from building_block.project import LAYERS, Project
+from building_block.sql_text import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +49,7 @@ class Term:
 
     def is_past(self, kind: str, day: date) -> str:
         """Return SQL that is true of a row that is past its retention on ``day``; ``kind`` is its column's type."""
-        column, first = _quoted(self.column), self.contract.retention.span.before(day).isoformat()
+        column, first = quoted(self.column), self.contract.retention.span.before(day).isoformat()
         match kind:
             case "DATE":
                 return f"{column} < DATE '{first}'"
@@ -61,7 +62,7 @@ class Term:
         """Return SQL that is true of a row of which something is there that may not be kept."""
         if self.personal is None:
             return self.is_past(kind, day)
-        filled = " OR ".join(f"{_quoted(name)} IS NOT NULL" for name in self.personal)
+        filled = " OR ".join(f"{quoted(name)} IS NOT NULL" for name in self.personal)
         return f"{self.is_past(kind, day)} AND ({filled or 'false'})"
 
     def kept(self, relation: str, kind: str, day: date) -> str:
@@ -69,7 +70,7 @@ class Term:
         past = self.is_past(kind, day)
         if self.personal is None:
             return f"SELECT * FROM {relation} WHERE ({past}) IS NOT TRUE"
-        names = map(_quoted, self.personal)
+        names = map(quoted, self.personal)
         emptied = ", ".join(f"CASE WHEN {past} THEN NULL ELSE {name} END AS {name}" for name in names)
         return f"SELECT * REPLACE ({emptied}) FROM {relation}"
 
@@ -241,7 +242,3 @@ def _not_to_be_emptied(one: Contract) -> Iterator[Problem]:
             what = f"{shown(column.name)} is emptied when its row is past its retention, and may not be empty"
             write = "write `required: false`, or `retentionAction: delete`"
             yield one.source.problem(Code.RETENTION_PERSONAL, column.loc, what, write)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
