@@ -87,6 +87,7 @@ class Code(StrEnum):
     SAMPLE_VALUES = "BB630"
     SAMPLE_RULE = "BB631"
     DATA_FILE = "BB632"
+    CONTRACT_DESCRIBED = "BB650"
 
 
 @dataclass(frozen=True)
