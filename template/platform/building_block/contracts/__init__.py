@@ -14,7 +14,7 @@ def check(data: str | Path, contract: str = "") -> "list[Finding]":
         from building_block.contracts import check
 
         check("export/daily_orders.parquet")
-        check("marts.daily_order_summary", contract="daily_orders")
+        check("candidate.daily_orders")
 
     Args:
         data: A parquet file or a pattern of such as ``export/*.parquet``, a CSV file, or a table of the warehouse as
