@@ -71,7 +71,7 @@ def draft(project: Project, port: str) -> Draft:
 class _Indented(yaml.SafeDumper):
     """Writes the items of a list below their key indented, as the example's contracts are."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, indentless=False)
 
 

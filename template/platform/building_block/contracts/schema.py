@@ -47,7 +47,7 @@ def contract_schema() -> dict[str, Any]:
                 "kind": _key("kind of file", "DataContract", const="DataContract"),
                 "id": _key("a name of the contract that never changes", "orders"),
                 "version": _key("semantic version of what is promised; readers read by its first number", "1.0.0"),
-                "status": _key("one of draft, proposed, active, deprecated, retired; only what is retired is deleted", "active"),
+                "status": _key("draft, proposed, active, deprecated or retired; delete only what is retired", "active"),
                 "description": _key("what the port is for", type="object")
                 | _group(
                     {
