@@ -133,3 +133,15 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.fail(f"{REAL_DATA} is missing: put the folder shared/ beside this repository")
     return REAL_DATA
+
+
+@pytest.fixture
+def tools(tmp_path) -> Path:
+    """A folder of commands: `uv run` and `uvx`, which run what follows in the shared environment."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name, drop in (("uv", "run"), ("uvx", "")):
+        lines = ["#!/bin/sh", f'[ "$1" = {drop} ] || {{ echo "not uv run: $*" >&2; exit 2; }}; shift' if drop else ""]
+        (folder / name).write_text("\n".join([*lines, 'exec "$@"', ""]), encoding="utf-8")
+        (folder / name).chmod(0o755)
+    return folder

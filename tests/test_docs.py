@@ -49,7 +49,8 @@ def in_navigation(entry: object) -> Iterator[str]:
 
 def missing_links(file: Path) -> set[str]:
     """Return the relative links of a page that lead nowhere."""
-    links = {link for link in LINK.findall(file.read_text(encoding="utf-8")) if "://" not in link}
+    text = re.sub(r"`[^`\n]*`", "", file.read_text(encoding="utf-8"))  # a pattern in code may look like a link
+    links = {link for link in LINK.findall(text) if "://" not in link}
     return {link for link in links if not (file.parent / link).exists()}
 
 

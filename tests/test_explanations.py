@@ -219,6 +219,14 @@ def model_without_contract(project: StampedProject) -> None:
     ports(Project(project.root))
 
 
+def model_with_two_descriptions(project: StampedProject) -> None:
+    project.write(
+        "dbt/models/published/daily_orders.yml",
+        "version: 2\n\nmodels:\n  - name: daily_orders\n    description: One row per day with orders.\n",
+    )
+    ports(Project(project.root))
+
+
 def orders(project: StampedProject, **others: str) -> tuple[Agreed, str]:
     """Return the port and SQL of twelve rows that keep its contract, but for the columns that are given otherwise."""
     port = ports(Project(project.root))["orders"]
@@ -315,6 +323,7 @@ IN_THIS_PROCESS = {
     Code.CONTRACT_VERSION: changed_contract("version: 1.0.0", 'version: "1.0"'),
     Code.CONTRACT_RULE: changed_contract("amount > 0", "amuont > 0"),
     Code.CONTRACT_PORT: model_without_contract,
+    Code.CONTRACT_DESCRIBED: model_with_two_descriptions,
     Code.CONTRACT_COLUMN: model_of_another_type,
     Code.CONTRACT_BROKEN: data_that_breaks_a_rule,
     Code.MASKING_KEY: target_without_a_key,

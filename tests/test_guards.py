@@ -145,8 +145,8 @@ FAULTS = {
         "published/daily_orders",
         FROM_STAGING,
         None,
-        "BB515 dbt/models/published/daily_orders.sql: `daily_orders` references upstream models that are not permitted: "
-        "['stg_retail__invoices']; let a published model read marts only",
+        "BB515 dbt/models/published/daily_orders.sql: `daily_orders` references upstream models that are not "
+        "permitted: ['stg_retail__invoices']; let a published model read marts only",
     ),
     "a published model that reads staging without a ref": bad_model(
         "published/daily_orders",

@@ -1,25 +1,28 @@
 """The pages of the docs that say what the code says: reference, list of decisions. ``make template`` writes them."""
 
+import inspect
 import json
 import tomllib
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jinja2
 import yaml
 from building_block.contracts.changes import Kind
 from building_block.contracts.contract import contract
 from building_block.contracts.quality import METRICS
-from building_block.contracts.rule import OBJECT, DuplicateRule, QueryRule, RowRule, Rule
-from building_block.contracts.rules import OPTIONS, rules
+from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
+from building_block.contracts.rules import FORMATS, OPTIONS, rules
 from building_block.contracts.schema import ACTIONS, MASKINGS, contract_schema
 from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
+from building_block.contracts_cli import commands as contract_commands
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.schema import ingest_schema
 from building_block.messages import Code
+from typer.models import ArgumentInfo
 
 from tools.ownership import CLASSES, ROOT, TEMPLATE, patterns
 
@@ -38,7 +41,7 @@ GROUPS = {
     "5": "Project",
     "6": "Contracts",
 }
-FORMATS = {"CsvFile": "csv", "ParquetFile": "parquet", "NdjsonFile": "ndjson", "XlsxFile": "xlsx"}
+FILES = {"CsvFile": "csv", "ParquetFile": "parquet", "NdjsonFile": "ndjson", "XlsxFile": "xlsx"}
 
 
 def pages() -> dict[Path, str]:
@@ -157,7 +160,22 @@ def _tasks() -> str:
         "Written from `poe_tasks.toml`. With uv write `uv run poe build`, with pixi `pixi run build`, in an activated\n"
         "environment `poe build`; `poe` alone lists them. A unit adds tasks of its own in `settings/tasks.toml`.",
         _table(("task", "what it does", "it runs"), rows),
+        "## `poe contracts …`",
+        _table(("command", "what it does"), sorted(_contract_commands())),
+        "`poe contracts <command> --help` lists the options of each.",
     )
+
+
+def _contract_commands() -> Iterable[tuple[str, str]]:
+    for command in contract_commands.registered_commands:
+        kinds = get_type_hints(command.callback, include_extras=True)
+        arguments = [f"<{name}>" for name, kind in kinds.items() if _is_argument(kind)]
+        words = " ".join(["poe contracts", command.callback.__name__, *arguments])
+        yield _code(words), inspect.getdoc(command.callback).partition("\n")[0]
+
+
+def _is_argument(kind: Any) -> bool:
+    return any(isinstance(one, ArgumentInfo) for one in getattr(kind, "__metadata__", ()))
 
 
 def _commands(task: dict[str, Any]) -> list[str]:
@@ -171,7 +189,7 @@ def _commands(task: dict[str, Any]) -> list[str]:
 def _ingest_files() -> str:
     schema = ingest_schema()
     definitions = schema["$defs"]
-    of_formats = {name: definitions[model] for model, name in FORMATS.items()}
+    of_formats = {name: definitions[model] for model, name in FILES.items()}
     common = set.intersection(*(set(model["properties"]) for model in of_formats.values())) - {"format"}
     first = next(iter(of_formats.values()))
     sections = [
@@ -223,6 +241,8 @@ def _value(choice: dict[str, Any]) -> str:
             return f"text like {_code(example)}"
         case {"$ref": _} | {"discriminator": _}:
             return "keys, see below"
+        case {"type": "array", "items": {"properties": {**of_item}}} if len(of_item) == 1:
+            return f"list of {_code(f'{{{next(iter(of_item))}: …}}')}"
         case {"type": "array", "items": _}:
             return "list, see below"
         case {"type": "array"}:
@@ -292,38 +312,46 @@ def _contract_changes() -> str:
 
 # Contracts ------------------------------------------------------------------------------------------------------------
 
-RULES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "`required: true`": ({"required": True}, {}),
-    "`unique: true`": ({"unique": True}, {}),
-    "`primaryKey: true`": ({"primaryKey": True}, {}),
-    "`minimum: 1`": ({"logicalType": "integer", "logicalTypeOptions": {"minimum": 1}}, {}),
-    "`exclusiveMaximum: 100`": ({"logicalType": "integer", "logicalTypeOptions": {"exclusiveMaximum": 100}}, {}),
-    "`multipleOf: 5`": ({"logicalType": "integer", "logicalTypeOptions": {"multipleOf": 5}}, {}),
-    '`minimum: "2009-12-01"` of a date': ({"logicalType": "date", "logicalTypeOptions": {"minimum": "2009-12-01"}}, {}),
-    "`minLength: 2`": ({"logicalTypeOptions": {"minLength": 2}}, {}),
-    '`pattern: "^[A-Z]+$"`': ({"logicalTypeOptions": {"pattern": "^[A-Z]+$"}}, {}),
-    "`format: email`": ({"logicalTypeOptions": {"format": "email"}}, {}),
-    "`maxItems: 3` of an array": (
-        {"logicalType": "array", "physicalType": "varchar[]", "logicalTypeOptions": {"maxItems": 3}},
-        {},
-    ),
-    "`enum: [{value: shop}, {value: web}]`": ({"enum": [{"value": "shop"}, {"value": "web"}]}, {}),
-    "`metric: nullValues`": ({}, {"metric": "nullValues"}),
-    '`metric: missingValues`, `missingValues: [null, ""]`': (
-        {},
-        {"metric": "missingValues", "arguments": {"missingValues": [None, ""]}},
-    ),
-    "`metric: invalidValues`, `validValues: [shop, web]`": (
-        {},
-        {"metric": "invalidValues", "arguments": {"validValues": ["shop", "web"]}},
-    ),
-    "`metric: duplicateValues`": ({}, {"metric": "duplicateValues"}),
-    "`type: sql`, `query: SELECT max({property}) …`": (
-        {},
-        {"type": "sql", "query": "SELECT count({property}) FROM {object}"},
-    ),
+_INTEGER = {"logicalType": "integer"}
+_ARRAY = {"logicalType": "array", "physicalType": "varchar[]"}
+RULES: dict[str, dict[str, Any]] = {
+    "`required: true`": {"required": True},
+    "`unique: true`": {"unique": True},
+    "`primaryKey: true`": {"primaryKey": True},
+    "`minimum: 1`": _INTEGER | {"logicalTypeOptions": {"minimum": 1}},
+    "`exclusiveMinimum: 0`": _INTEGER | {"logicalTypeOptions": {"exclusiveMinimum": 0}},
+    "`maximum: 100`": _INTEGER | {"logicalTypeOptions": {"maximum": 100}},
+    "`exclusiveMaximum: 100`": _INTEGER | {"logicalTypeOptions": {"exclusiveMaximum": 100}},
+    "`multipleOf: 5`": _INTEGER | {"logicalTypeOptions": {"multipleOf": 5}},
+    '`minimum: "2009-12-01"` of a date': {"logicalType": "date", "logicalTypeOptions": {"minimum": "2009-12-01"}},
+    "`minLength: 2`": {"logicalTypeOptions": {"minLength": 2}},
+    "`maxLength: 40`": {"logicalTypeOptions": {"maxLength": 40}},
+    '`pattern: "^[A-Z]+$"`': {"logicalTypeOptions": {"pattern": "^[A-Z]+$"}},
+    **{f"`format: {name}`": {"logicalTypeOptions": {"format": name}} for name in FORMATS},
+    "`minItems: 1` of an array": _ARRAY | {"logicalTypeOptions": {"minItems": 1}},
+    "`maxItems: 3` of an array": _ARRAY | {"logicalTypeOptions": {"maxItems": 3}},
+    "`uniqueItems: true` of an array": _ARRAY | {"logicalTypeOptions": {"uniqueItems": True}},
+    "`enum: [{value: shop}, {value: web}]`": {"enum": [{"value": "shop"}, {"value": "web"}]},
+    "`metric: nullValues`": {"quality": {"metric": "nullValues"}},
+    '`metric: missingValues`, `missingValues: [null, ""]`': {
+        "quality": {"metric": "missingValues", "arguments": {"missingValues": [None, ""]}}
+    },
+    "`metric: invalidValues`, `validValues: [shop, web]`": {
+        "quality": {"metric": "invalidValues", "arguments": {"validValues": ["shop", "web"]}}
+    },
+    '`metric: invalidValues`, `pattern: "^[A-Z]+$"`': {
+        "quality": {"metric": "invalidValues", "arguments": {"pattern": "^[A-Z]+$"}}
+    },
+    "`metric: duplicateValues`": {"quality": {"metric": "duplicateValues"}},
+    "`metric: duplicateValues`, `properties: [x, y]` of the table": {
+        "of_table": {"metric": "duplicateValues", "arguments": {"properties": ["x", "y"]}}
+    },
+    "`metric: rowCount` of the table": {"of_table": {"metric": "rowCount"}},
+    "`type: sql`, `query: SELECT count({property}) FROM {object}`": {
+        "quality": {"type": "sql", "query": "SELECT count({property}) FROM {object}"}
+    },
 }
-"""What one writes of a column → its keys and its entry of ``quality``."""
+"""What one writes → the keys of the column x, its entry of ``quality``, or that of the table."""
 
 
 def _contracts() -> str:
@@ -337,8 +365,12 @@ def _contracts() -> str:
         "readers; an unknown key is refused. An editor completes the keys by the schema in a contract's first line.",
         "## The contract",
         _keys(schema),
+        "## `description`",
+        _keys(schema["properties"]["description"]),
         "## `team`",
         _keys(schema["properties"]["team"]),
+        "### `members` of the team",
+        _keys(schema["properties"]["team"]["properties"]["members"]["items"]),
         "## `schema`: the table",
         _keys(table),
         "## `properties`: the columns",
@@ -360,7 +392,8 @@ def _contracts() -> str:
         ),
         "Of the `mustBe…` one stands at each rule. A rule is a check of the asset in Dagster, called by its `id`.\n"
         "What breaks a rule of severity `error` is not published.",
-        "## `customProperties`: masking of personal data",
+        "## `customProperties`: masking, and what samples are made of",
+        _keys(column["properties"]["customProperties"]["items"]),
         "A column with `tags: [pii]` says how it reaches `published`: `{property: masking, value: hash}`.",
         _table(("masking", "what becomes of the column"), ((_code(name), text) for name, text in MASKINGS.items())),
         "## `slaProperties`: retention and frequency",
@@ -371,7 +404,7 @@ def _contracts() -> str:
         "## What a rule amounts to",
         "SQL of DuckDB over the column `x`. Most is true of a row that breaks the rule, and all of that is counted in\n"
         "one scan; each rule about duplicates and each query of `type: sql` is a query of its own.",
-        _table(("in the contract", "in SQL"), ((text, _amounts_to(*rule)) for text, rule in RULES.items())),
+        _table(("in the contract", "in SQL"), ((text, _amounts_to(written)) for text, written in RULES.items())),
         "A query sees the contract's own table as `{object}` and nothing else: no file, no network, no other table.",
         "## The policy",
         "What the standard leaves open and the platform demands of each port:",
@@ -387,12 +420,14 @@ def _contracts() -> str:
     return _page("Contracts", *sections)
 
 
-def _amounts_to(keys: dict[str, Any], quality: dict[str, Any]) -> str:
-    """Return the SQL that a rule of the column `x` amounts to."""
-    column = {"name": "x", "logicalType": "string"} | keys
-    column |= {"quality": [quality | {"mustBe": 0}]} if quality else {}
-    content = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "t", "version": "1.0.0"}
-    content |= {"schema": [{"name": "t", "properties": [column]}]}
+def _amounts_to(written: dict[str, Any]) -> str:
+    """Return the SQL that a rule of the column `x`, or of its table, amounts to."""
+    entries = {key: [written[key] | {"mustBe": 0}] for key in ("quality", "of_table") if key in written}
+    column = {"name": "x", "logicalType": "string"} | written | entries
+    table = {"name": "t", "quality": column.pop("of_table", [])}
+    table["properties"] = [column, {"name": "y", "logicalType": "string"}]
+    content = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "t", "version": "1.0.0", "status": "active"}
+    content |= {"schema": [table]}
     found = rules(contract(of_text(yaml.safe_dump(content, allow_unicode=True).encode(), "t.odcs.yaml")))
     return "<br>".join(_sql(rule) for rule in found)
 
@@ -402,10 +437,13 @@ def _sql(rule: Rule) -> str:
         case RowRule():
             return _code(rule.breaks)
         case DuplicateRule():
-            return "rows with a value, less `count(DISTINCT x)`"
+            columns = ", ".join(rule.columns)
+            return f"rows with a value, less `count(DISTINCT {f'({columns})' if rule.columns[1:] else columns})`"
+        case CountRule():
+            return _code("count(*)")
         case QueryRule():
             return _code(rule.query.replace(OBJECT, "{object}"))
-    raise ValueError(f"no SQL of one column: {rule}")
+    raise ValueError(f"no SQL: {rule}")
 
 
 # Messages -------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from building_block.messages import ProblemError
 from building_block.project import Project
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Lint, generate, compare, sample and check the contracts, expire rows."
+    no_args_is_help=True, help="Begin, lint, generate, compare, sample and check the contracts, expire rows."
 )
 
 
@@ -31,6 +31,22 @@ def lint() -> None:
             problems += error.problems
     ProblemError.raise_any(problems)
     Console().print("[green]✓[/] the contracts keep the standard and the policy")
+
+
+@commands.command()
+def draft(port: Annotated[str, typer.Argument(help="A model in dbt/models/published/ without a contract.")]) -> None:
+    """Begin the contract of a published model; lint says what is left to write."""
+    from building_block.contracts.draft import draft as begin
+
+    project = Project.here()
+    project.enter()
+    begun = begin(project, port)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[green]✓[/] {begun.file} is begun")
+    replaced = f"remove {begun.replaces}, which it replaces, and " if begun.replaces else ""
+    console.print(f"Complete it: `poe contracts lint` says what is missing. Then {replaced}write `poe build`.")
+    if begun.left:
+        console.print(f"Tests that it has no rule for yet: {', '.join(begun.left)}.", markup=False)
 
 
 @commands.command()

@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from building_block.messages import Code, Problem, ProblemError, one_line, shown
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
 Location = tuple[str | int, ...]
 """The keys and indexes that lead from a file's root to a value."""
 
@@ -41,7 +41,7 @@ def parse(content: bytes, file: str, kind: Kind) -> tuple[dict[str, Any], Mappin
     try:
         text = content.decode("utf-8-sig")
         _refuse_depth(text, file, kind)
-        node = yaml.compose(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=Loader)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n")
         raise _fault(kind.syntax, file, line, "the file is not UTF-8", "save it as UTF-8") from None
@@ -81,7 +81,7 @@ def place(node: Node, loc: Location) -> tuple[int, str]:
 def _refuse_depth(text: str, file: str, kind: Kind) -> None:
     """Raise ProblemError for levels that nobody writes: libyaml's own composer ends the process at some 10,000."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             what = f"not {kind.name}: more than {_DEEPEST} levels deep"

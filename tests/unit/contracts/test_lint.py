@@ -178,6 +178,19 @@ def test_what_a_query_returns_may_be_text_or_true_where_the_contract_says_so():
         ({"contracts/README.md": "text", "contracts/.hidden.yaml": "?"}, []),
         ({"dbt/models/published/late.sql": ""},
          ["BB607 dbt/models/published/late.sql:1: the model is published without"]),
+        ({"dbt/models/published/sales.yml": "version: 2\nmodels:\n- name: sales\n"},
+         ["BB650 dbt/models/published/sales.yml:3: `sales` is described by contracts/sales.odcs.yaml now, and dbt "
+          "takes one description of a model; remove the file"]),
+        ({"dbt/models/all.yaml": "models:\n- name: sales\n- {name: others, columns: [{name: sales}]}\n"},
+         ["BB650 dbt/models/all.yaml:2: `sales` is described by contracts/sales.odcs.yaml now, and dbt takes one "
+          "description of a model; remove `sales` from it"]),
+        ({"dbt/models/published/sales.yml": "models: [{name: sales}]\nunit_tests: []\n"},
+         ["BB650 dbt/models/published/sales.yml:1: `sales` is described by contracts/sales.odcs.yaml now, and dbt "
+          "takes one description of a model; remove `sales` from it"]),
+        ({"dbt/models/a.yml": "models: [sales", "dbt/models/b.yml": "sales", "dbt/models/c.yml": "models: sales\n",
+          "dbt/models/d.yml": "models: [sales, {name: {sales: 1}}]\n",
+          "dbt/models/e.yml": "sources: [{name: sales}]\n"},
+         []),
         ({"contracts/late.odcs.yaml": port("late")},
          ["BB607 contracts/late.odcs.yaml:13 schema[0].name: no model gives what the contract of `late` promises; "
           "write dbt/models/published/late.sql"]),

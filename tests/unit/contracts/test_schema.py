@@ -8,11 +8,15 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from building_block.contracts.contract import Masking
+from building_block.contracts.quality import METRICS
 from building_block.contracts.rule import OPERATORS
-from building_block.contracts.rules import OPTIONS
+from building_block.contracts.rules import FORMATS, OPTIONS
 from building_block.contracts.schema import contract_schema
 
 from tests.unit.contracts.conftest import GOOD
+from tools.ownership import ROOT
+from tools.reference import pages
 
 
 def keys(schema: Any) -> Iterator[str]:
@@ -46,3 +50,14 @@ def test_it_has_the_standards_keys_only_and_every_rule_that_the_house_reads():
     known = set(keys(contract_schema()))
     assert known <= set(keys(standard))
     assert known >= {*OPERATORS, *(option for options in OPTIONS.values() for option in options)}
+
+
+def test_the_reference_has_every_key_option_metric_format_and_masking():
+    page = pages()[ROOT / "docs" / "reference" / "contracts.md"]
+    inline = {"value", "to", "items"}  # what an item of a list holds stands at the list's key
+    listed = {line.split("|")[1].strip().strip("`") for line in page.splitlines() if line.startswith("| `")}
+    assert listed >= {*keys(contract_schema())} - inline | {*METRICS} | {*Masking}
+    amounts = page.partition("## What a rule amounts to")[2]
+    written = {*(option for options in OPTIONS.values() for option in options)} - {"format"}
+    written |= {f"format: {name}" for name in FORMATS} | {f"metric: {name}" for name in METRICS}
+    assert [one for one in written if f"`{one}" not in amounts] == []

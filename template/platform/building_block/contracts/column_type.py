@@ -68,6 +68,15 @@ def fits(column: SchemaProperty, promised: str, found: str) -> bool:
     return found == promised or (column.physicalType is None and _can_hold(found, column.logicalType))
 
 
+def declaration(kind: str) -> dict[str, str]:
+    """Return how a contract declares a type of DuckDB: the logical one, and the physical where that decides none."""
+    known = _known(kind) or kind
+    logical = _logical(kind)
+    alone = "BIGINT" if logical == "integer" else _PHYSICAL.get(logical, ("",))[0]
+    decided = logical not in _EXAMPLES and known == alone
+    return {"logicalType": logical} | ({} if decided else {"physicalType": known.lower()})
+
+
 def _known(physical: str) -> str | None:
     """Return DuckDB's own name of a type, None when it has none of that name."""
     try:

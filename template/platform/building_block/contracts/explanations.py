@@ -91,8 +91,8 @@ CONTRACTS = {
     Code.CONTRACT_PORT: Explanation(
         what="Contracts and published models are not one to one.",
         example=(
-            "BB607 dbt/models/published/late_orders.sql:1: the model is published without a contract; write "
-            "contracts/late_orders.odcs.yaml"
+            "BB607 dbt/models/published/late_orders.sql:1: the model is published without a contract; begin it by "
+            "`poe contracts draft late_orders`"
         ),
         why=(
             "What is published without a contract is used all the same, and then cannot be changed any more; a "
@@ -101,7 +101,7 @@ CONTRACTS = {
         fix=(
             "A port has one name: that of its model in `dbt/models/published/`, of its file "
             "`contracts/<port>.odcs.yaml` and of the table in it. Write the file that is missing, or give the three "
-            "one name."
+            "one name. `poe contracts draft <port>` writes of a contract what the model says already."
         ),
     ),
     Code.CONTRACT_COLUMN: Explanation(
@@ -416,6 +416,21 @@ CONTRACTS = {
         fix=(
             "Delete the folder that the message names, unless a program has it open: close that first. When "
             "`current.json` beside it names the folder, publish anew, or delete the whole major version."
+        ),
+    ),
+    Code.CONTRACT_DESCRIBED: Explanation(
+        what="A published model is described by its contract and, besides, in a YAML file of dbt.",
+        example=(
+            "BB650 dbt/models/published/daily_orders.yml:4: `daily_orders` is described by "
+            "contracts/daily_orders.odcs.yaml now, and dbt takes one description of a model; remove the file"
+        ),
+        why=(
+            "Names, types and tests of what is published follow from the contract alone: two descriptions would "
+            "differ one day. Models that were published before there were contracts have such a file."
+        ),
+        fix=(
+            "Remove what the message names. A test in it that the contract has no rule for becomes a rule there, under "
+            "`quality`, or a SQL test in `dbt/tests/`."
         ),
     ),
 }

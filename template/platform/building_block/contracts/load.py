@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
+import yaml
+
 from building_block.contracts.contract import SUFFIX, Contract, contract
 from building_block.contracts.policy import breaches
 from building_block.contracts.retention.terms import faults
@@ -15,11 +17,13 @@ from building_block.contracts.rules import rules
 from building_block.contracts.standard import content, of_text
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
+from building_block.yaml_nodes import Loader
 
 CONSUMES = "consumes"
 """The folder, below that of the contracts, of what the domain reads from others."""
 APPROVALS = "approvals.yaml"
 """The file, beside the contracts, of what compliance allows: see ``gate``."""
+DBT_MODELS = "dbt/models/"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def ports(project: Project) -> dict[str, Agreed]:
     """
     found, problems = _folder(project, project.contracts, _with_policy)
     kept = faults(project, (port.contract for port in found.values()))
-    ProblemError.raise_any([*problems, *_unmatched(project, found, problems), *kept])
+    ProblemError.raise_any([*problems, *_unmatched(project, found, problems), *kept, *_described_twice(project)])
     return found
 
 
@@ -150,7 +154,7 @@ def _misplaced(project: Project, folder: Path) -> Iterator[Problem]:
             yield Problem(Code.CONTRACT_PORT, file, "a contract's name ends otherwise", f"rename it to {name}")
 
 
-def _models(project: Project) -> dict[str, Path]:
+def published_models(project: Project) -> dict[str, Path]:
     """Return the files of the published models by their names."""
     folder = project.dbt / "models" / "published"
     return {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix in (".sql", ".py")}
@@ -160,7 +164,7 @@ def _unmatched(project: Project, found: Mapping[str, Agreed], problems: Sequence
     """Yield a problem for each contract without a model and each published model without a contract."""
     if any(problem.code is Code.CONTRACT_PORT for problem in problems):
         return  # which file is whose has been asked already
-    models = _models(project)
+    models = published_models(project)
     files = {path.name.removesuffix(SUFFIX) for path in project.contracts.glob(f"*{SUFFIX}")}
     orphans = sorted({*models} - files)
     for port, one in found.items():
@@ -173,5 +177,35 @@ def _unmatched(project: Project, found: Mapping[str, Agreed], problems: Sequence
         what = f"no model gives what the contract of `{port}` promises"
         yield one.contract.source.problem(Code.CONTRACT_PORT, ("schema", 0, "name"), what, write)
     for name in orphans:
-        what, write = "the model is published without a contract", f"write contracts/{name}{SUFFIX}"
+        what, write = "the model is published without a contract", f"begin it by `poe contracts draft {name}`"
         yield Problem(Code.CONTRACT_PORT, f"{project.relative(models[name])}:1", what, write)
+
+
+def _described_twice(project: Project) -> Iterator[Problem]:
+    """Yield a problem for each model that a YAML file of dbt describes beside its contract: dbt takes one of the two.
+
+    Whoever published before there were contracts has such files.
+    """
+    ports = {path.name.removesuffix(SUFFIX) for path in project.contracts.glob(f"[!.]*{SUFFIX}")}
+    for path in sorted((project.root / DBT_MODELS).rglob("*.y*ml")):
+        content = path.read_bytes()
+        if not any(port.encode() in content for port in ports):
+            continue
+        try:
+            root = yaml.compose(content, Loader=Loader)
+        except yaml.YAMLError:
+            continue  # which dbt tells
+        names = [name for model in _values(root, "models") for name in _values(model, "name")]
+        models = {name.value: name.start_mark.line + 1 for name in names if isinstance(name, yaml.ScalarNode)}
+        for port in sorted(models.keys() & ports):
+            what = f"`{port}` is described by contracts/{port}{SUFFIX} now, and dbt takes one description of a model"
+            alone = len(models) == 1 and {key.value for key, _ in root.value} <= {"version", "models"}
+            write = "remove the file" if alone else f"remove `{port}` from it"
+            yield Problem(Code.CONTRACT_DESCRIBED, f"{project.relative(path)}:{models[port]}", what, write)
+
+
+def _values(node: yaml.Node | None, key: str) -> list[yaml.Node]:
+    """Return the values of a key: those of its list, the one that is none, or nothing."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    found = next((value for name, value in pairs if name.value == key), None)
+    return found.value if isinstance(found, yaml.SequenceNode) else [found] if found else []

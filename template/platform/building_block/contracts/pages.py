@@ -71,7 +71,7 @@ def _page(port: Agreed, domain: str) -> str:
         [
             f"# {contract.name}\n",
             f"{contract.description}\n",
-            *(f"{text}\n" for text in (said.purpose, said.usage, said.limitations) if said and text),
+            *(f"{text}\n" for text in ((said.purpose, said.usage, said.limitations) if said else ()) if text),
             *_table(("", ""), facts),
             "\n## Columns\n",
             *_table(("Column", "Type", "Meaning", "Class"), (_column(column) for column in contract.columns)),

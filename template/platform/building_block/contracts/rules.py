@@ -12,7 +12,7 @@ from building_block.contracts.sql import constant, unanswerable
 from building_block.messages import Code, Problem, ProblemError, shown
 from building_block.yaml_nodes import Location
 
-_FORMATS = {
+FORMATS = {
     "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
     "uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
     "uri": r"^[a-zA-Z][a-zA-Z0-9+.-]*:\S+$",
@@ -20,6 +20,7 @@ _FORMATS = {
     "ipv4": r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.|$)){4}$",
     "ipv6": r"^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$",
 }
+"""Values of the option ``format`` and the pattern that each stands for."""
 _BOUNDS = {
     "minimum": (">=", "min"),
     "exclusiveMinimum": (">", "min"),
@@ -147,10 +148,10 @@ def _option(contract: Contract, column: Column, option: str, value: Any) -> Rule
         return _row(column, name, f"{column.name} has {what}.", at, breaks)
     if option == "pattern":
         return _row(column, name, f"{column.name} matches {value}.", at, no_match(contract, column, value, at))
-    if value not in _FORMATS:
-        what, write = f"nobody knows how the format {shown(value)} looks", f"write one of {', '.join(_FORMATS)}"
+    if value not in FORMATS:
+        what, write = f"nobody knows how the format {shown(value)} looks", f"write one of {', '.join(FORMATS)}"
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, at, what, f"{write}, or a `pattern`"))
-    breaks = no_match(contract, column, _FORMATS[value], at)
+    breaks = no_match(contract, column, FORMATS[value], at)
     return _row(column, name, f"{column.name} is formed as {value}.", at, breaks)
 
 

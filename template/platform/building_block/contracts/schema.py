@@ -8,8 +8,8 @@ from typing import Any
 
 from building_block.contracts.contract import CLASSES, PII, Masking
 from building_block.contracts.quality import METRICS, SEVERITIES
-from building_block.contracts.rule import OPERATORS
-from building_block.contracts.rules import OPTIONS
+from building_block.contracts.rule import OPERATORS, SAMPLE_EXPRESSION
+from building_block.contracts.rules import FORMATS, OPTIONS
 from building_block.contracts.service_levels import ACTION, UNITS, Action
 
 OWNED = "platform-owned: changed by `copier update` only; see platform/README.md"
@@ -29,7 +29,7 @@ _OPTIONS = {
     "minLength": "at least so many characters",
     "maxLength": "at most so many characters",
     "pattern": "a regular expression of RE2 that a part of the text matches; ^ and $ for the whole of it",
-    "format": "one of email, uuid, uri, hostname, ipv4, ipv6",
+    "format": f"one of {', '.join(FORMATS)}",
     "minimum": "this or more",
     "exclusiveMinimum": "more than this",
     "maximum": "this or less",
@@ -51,15 +51,38 @@ def contract_schema() -> dict[str, Any]:
                 "kind": _key("kind of file", "DataContract", const="DataContract"),
                 "id": _key("a name of the contract that never changes", "orders"),
                 "version": _key("semantic version of what is promised; readers read by its first number", "1.0.0"),
+                "status": _key("draft, proposed, active, deprecated or retired; delete only what is retired", "active"),
                 "description": _key("what the port is for", type="object")
-                | _group({"purpose": _key("whom it helps to do what", "Who orders what amount when.")}),
+                | _group(
+                    {
+                        "purpose": _key("whom it helps to do what", "Who orders what amount when."),
+                        "usage": _key("how it is meant to be used", "Join it to daily_orders by order_date."),
+                        "limitations": _key("what it is not good for", "Returns are not in it."),
+                    }
+                ),
                 "team": _key("who answers for the data", type="object")
-                | _group({"name": _key("handle of the team, which is the owner", "sales")}, "name"),
+                | _group(
+                    {
+                        "name": _key("handle of the team, which is the owner", "sales"),
+                        "members": _listed("people of the team; one is the owner, whom Dagster names", _member()),
+                    },
+                    "name",
+                ),
                 "schema": _listed("the one table, called as the file is", _table(), maxItems=1),
                 "slaProperties": _listed("retention, which must be there, and frequency", _service_level()),
             },
-            "apiVersion", "kind", "id", "version", "team", "schema", "slaProperties",
+            "apiVersion", "kind", "id", "version", "status", "team", "schema", "slaProperties",
         )
+    )  # fmt: skip
+
+
+def _member() -> dict[str, Any]:
+    return _group(
+        {
+            "username": _key("e-mail address", "ada@example.org"),
+            "role": _key("`owner`, or any other", "owner"),
+        },
+        "username",
     )  # fmt: skip
 
 
@@ -91,8 +114,13 @@ def _column() -> dict[str, Any]:
             "logicalTypeOptions": _key("rules of a single value", type="object")
             | _group({name: _key(meaning) | {"type": _kinds(name)} for name, meaning in _OPTIONS.items()}),
             "quality": _listed("rules of the column", _quality()),
+            "relationships": _listed(
+                "columns of other ports that have the same values, drawn in docs/contracts/",
+                _group({"to": _key("the column, after its port", "daily_orders.order_date")}, "to"),
+            ),
+            "examples": _key("values as there are, of which samples are made up", ["York"], type="array"),
             "tags": _key(f"`{PII}` marks personal data", [PII], type="array"),
-            "customProperties": _listed("masking and maskingLength of personal data", _custom()),
+            "customProperties": _listed("masking of personal data, sampleExpression", _custom()),
         },
         "name", "description", "logicalType", "classification",
     )  # fmt: skip
@@ -153,8 +181,12 @@ def _action() -> dict[str, Any]:
 def _custom() -> dict[str, Any]:
     return _group(
         {
-            "property": _key("`masking`, and `maskingLength` beside truncate", "masking"),
-            "value": {"description": "how it is masked", "examples": ["hash"]}
+            "property": _key(
+                f"`masking`; beside truncate `maskingLength`; `{SAMPLE_EXPRESSION}`: SQL over a row by which samples "
+                "derive the column",
+                "masking",
+            ),
+            "value": {"description": "how it is masked, how many characters are kept, or the SQL", "examples": ["hash"]}
             | {"anyOf": [*({"const": name, "description": text} for name, text in MASKINGS.items()), {}]},
             "description": _key("with `none`: why it is published as it is", "Shops are told by it."),
         },

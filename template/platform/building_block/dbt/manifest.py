@@ -10,11 +10,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dagster_dbt import DbtProject
 from filelock import FileLock
 
 from building_block.contracts.dbt_yaml import CANDIDATE
+from building_block.contracts.load import ports
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
 
@@ -27,7 +29,7 @@ def prepared(project: Project) -> DbtProject:
     """Return the dbt project with a manifest that matches its files, parsing them first when it does not.
 
     Raises:
-        ProblemError: dbt cannot parse the project.
+        ProblemError: dbt cannot parse the project, or a contract is wrong.
     """
     dbt = DbtProject(project.dbt, profiles_dir=project.dbt)
     stamp = dbt.manifest_path.with_suffix(".inputs")
@@ -37,7 +39,8 @@ def prepared(project: Project) -> DbtProject:
     with FileLock(target / "parse.lock"):  # a manifest that another process is writing is no manifest yet
         if not (dbt.manifest_path.is_file() and stamp.is_file() and stamp.read_text() == inputs):
             stamp.unlink(missing_ok=True)
-            _parse(dbt)
+            ports(project)  # raises what is wrong with them, which dbt would tell otherwise or not at all
+            parse(dbt)
             ProblemError.raise_any(_out_of_place(dbt))
             stamp.write_text(inputs)
     return dbt
@@ -81,17 +84,29 @@ def _inputs(project: Project) -> Iterator[Path]:
             yield from (file for file in (entry.rglob("*") if entry.is_dir() else [entry]) if file.is_file())
 
 
-def _parse(dbt: DbtProject) -> None:
-    """Write the manifest, in this process: starting another one costs more than parsing does."""
+def parse(dbt: DbtProject, *options: str) -> Any:
+    """Write the manifest and return it as dbt has it; raise ProblemError when dbt cannot parse the project."""
+    if dbt.has_uninstalled_deps:
+        in_process(dbt, "deps")
+    manifest = in_process(dbt, "parse", *options).result
+    gc.collect()  # `definitions.collector_at_rest` would keep what parsing leaves behind
+    return manifest
+
+
+def in_process(dbt: DbtProject, command: str, *options: str, of: Any = None) -> Any:
+    """Run dbt in this process, since starting another one costs more than parsing does; return its result.
+
+    Raises:
+        ProblemError: it failed.
+    """
     from dbt.cli.main import dbtRunner  # a third of a second, which most processes do without
 
-    for command in ("deps", "parse") if dbt.has_uninstalled_deps else ("parse",):
-        folders = ["--project-dir", str(dbt.project_dir), "--profiles-dir", str(dbt.profiles_dir)]
-        with contextlib.redirect_stdout(io.StringIO()):
-            result = dbtRunner().invoke([command, "--quiet", *folders])
-        if not result.success:
-            what = " ".join(str(result.exception).split())
-            file = _FILE.search(what)
-            where = f"dbt/{file[0]}" if file else "dbt"
-            raise ProblemError(Problem(Code.DBT_PARSE, where, what, "put that right and build again"))
-    gc.collect()  # `definitions.collector_at_rest` would keep what parsing leaves behind
+    folders = ["--project-dir", str(dbt.project_dir), "--profiles-dir", str(dbt.profiles_dir)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        result = dbtRunner(manifest=of).invoke([command, "--quiet", *folders, *options])
+    if not result.success:
+        what = " ".join(str(result.exception).split())
+        file = _FILE.search(what)
+        where = f"dbt/{file[0]}" if file else "dbt"
+        raise ProblemError(Problem(Code.DBT_PARSE, where, what, "put that right and build again"))
+    return result
