@@ -39,8 +39,9 @@ class Finding:
         """Return what was found, for a person."""
         if self.measured is None:
             return f"{self.rule.description} The query returned no single value; allowed: {self.rule.limit}"
-        counted = "rows break it" if isinstance(self.rule, RowRule | DuplicateRule) else "measured"
         unit = " percent of the" if self.rule.limit.percent else ""
+        rows = "row breaks it" if self.measured == 1 and not unit else "rows break it"
+        counted = rows if isinstance(self.rule, RowRule | DuplicateRule) else "measured"
         return f"{self.rule.description} {self.measured}{unit} {counted}; allowed: {self.rule.limit}"
 
 

@@ -104,8 +104,8 @@ class Entrance:
 
     def _advice(self, data: str) -> str:
         if self._spec.on_violation == "quarantine":  # and yet it blocks
-            return f"correct {data} and land it again: no single row can be told to be the one that breaks it"
-        return f"correct {data} and land it again, or write `on_violation: quarantine` in {self._spec.file}"
+            return f"correct what landed for {data} and land it again: no single row can be told to be the one that breaks it"
+        return f"correct what landed for {data} and land it again, or write `on_violation: quarantine` in {self._spec.file}"
 
 
 _IS_OUT = f"len({BROKEN_RULES}) > 0"
