@@ -112,7 +112,7 @@ def test_a_partition_that_breaks_a_rule_is_stopped_where_nothing_is_said_of_quar
         "BB609 contracts/consumes/t.odcs.yaml:11 schema[0].properties[0].unique: rule id_unique: id is never repeated. "
         "3 rows break it",
         "BB609 contracts/consumes/t.odcs.yaml:14 schema[0].properties[1].required: rule name_not_null: name is never "
-        "empty. 1 rows break it",
+        "empty. 1 row breaks it",
         "BB609 contracts/consumes/t.odcs.yaml:16 schema[0].properties[1].logicalTypeOptions.maxLength: rule "
         "name_max_length: name has at most 3 characters. 2 rows break it",
     ]
