@@ -99,7 +99,7 @@ def test_a_changed_model_is_built_with_what_reads_it_and_nothing_else(built):
     [
         (["orders_rejected"], ["marts/orders_rejected"]),
         (["marts/daily_order_summary+"], sorted(AFTER_SUMMARY)),
-        (["published", "orders_rejected"], ["marts/orders_rejected", "published/daily_orders"]),
+        (["published", "orders_rejected"], ["marts/orders_rejected", "published/daily_orders", "published/orders"]),
     ],
 )
 def test_a_selection_builds_just_that(built, selection, expected):
@@ -317,9 +317,9 @@ def test_an_ingest_file_that_loses_its_partitions_takes_no_row_away(built):
             "BB508 dbt/models/marts/x.sql: the model's schema is gold and its folder marts; ",
         ),
         (
-            "dbt/models/published/x.sql",
+            "dbt/models/published/orders.sql",
             "{{ config(contract={'enforced': false}) }}\nselect 1 as one\n",
-            "BB508 dbt/models/published/x.sql: the model is published without an enforced contract",
+            "BB508 dbt/models/published/orders.sql: the model is published without an enforced contract",
         ),
         ("data/warehouse.duckdb", "no database\n" * 1000, "BB306 "),
     ],

@@ -116,7 +116,9 @@ def test_a_partition_that_breaks_a_rule_is_stopped_where_nothing_is_said_of_quar
         "BB609 contracts/consumes/t.odcs.yaml:16 schema[0].properties[1].logicalTypeOptions.maxLength: rule "
         "name_max_length: name has at most 3 characters. 2 rows break it",
     ]
-    assert refused[0].endswith(f"correct what landed for {DAY} and land it again, or write `on_violation: quarantine` in ingest/t.yaml")
+    assert refused[0].endswith(
+        f"correct what landed for {DAY} and land it again, or write `on_violation: quarantine` in ingest/t.yaml"
+    )
 
 
 @pytest.mark.parametrize(
