@@ -103,9 +103,10 @@ class Entrance:
         return dict(self._connection.execute(f"SELECT rule, count(*) FROM ({rules}) GROUP BY 1 ORDER BY 1").fetchall())
 
     def _advice(self, data: str) -> str:
+        correct = f"correct what landed for {data} and land it again"
         if self._spec.on_violation == "quarantine":  # and yet it blocks
-            return f"correct what landed for {data} and land it again: no single row can be told to be the one that breaks it"
-        return f"correct what landed for {data} and land it again, or write `on_violation: quarantine` in {self._spec.file}"
+            return f"{correct}: no single row can be told to be the one that breaks it"
+        return f"{correct}, or write `on_violation: quarantine` in {self._spec.file}"
 
 
 _IS_OUT = f"len({BROKEN_RULES}) > 0"
