@@ -18,7 +18,7 @@ from building_block.ingest.kinds.csv_file import CsvFile
 from building_block.ingest.landed_file import Landed
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.sql_text import folded, literal, quoted
+from building_block.sql import folded, literal, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import Table
 

@@ -13,7 +13,7 @@ from re import _constants as sre  # the standard library's own reading of a patt
 from re import _parser
 from typing import Any
 
-from building_block.sql_text import literal
+from building_block.sql import literal
 
 MOST = 1 << 40
 """So many values are told apart at most, so that numbers can be multiplied in 64 bits."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 
 from building_block.contracts.dbt_yaml import CANDIDATE
-from building_block.contracts.engine import confine
 from building_block.contracts.load import Agreed
 from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
@@ -15,7 +14,7 @@ from building_block.contracts.retention.terms import of_port, today
 from building_block.contracts.verify import Finding, broken, misshapen, verify
 from building_block.messages import Problem, ProblemError
 from building_block.project import Project
-from building_block.sql_text import literal, quoted
+from building_block.sql import confine, literal, quoted
 from building_block.warehouse.client import Warehouse
 
 

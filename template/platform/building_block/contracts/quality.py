@@ -9,11 +9,10 @@ import duckdb
 from open_data_contract_standard.model import DataQuality
 
 from building_block.contracts.contract import Column, Contract
-from building_block.contracts.engine import binder
 from building_block.contracts.rule import OBJECT, OPERATORS, CountRule, DuplicateRule, Limit, QueryRule, RowRule, Rule
 from building_block.contracts.sql import constant, reason
 from building_block.messages import Code, ProblemError, nearest, shown
-from building_block.sql_text import literal
+from building_block.sql import binder, literal
 from building_block.yaml_nodes import Location
 
 METRICS = {

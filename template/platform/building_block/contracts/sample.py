@@ -20,7 +20,7 @@ from building_block.contracts.rule import SAMPLE_EXPRESSION, CountRule, Duplicat
 from building_block.contracts.values import candidates
 from building_block.contracts.verify import Finding, verify
 from building_block.messages import Code, Problem, ProblemError
-from building_block.sql_text import literal
+from building_block.sql import literal
 
 SAMPLE = "bb_contract_sample"
 """The temporary table that ``make`` makes."""

@@ -9,10 +9,9 @@ from typing import Any
 import duckdb
 
 from building_block.contracts.contract import Column, Contract
-from building_block.contracts.engine import binder
 from building_block.contracts.rule import OBJECT, SAMPLE_EXPRESSION, QueryRule, RowRule, Rule
 from building_block.messages import Code, Problem, ProblemError, nearest, one_line, shown
-from building_block.sql_text import literal
+from building_block.sql import binder, literal
 from building_block.yaml_nodes import Location
 
 _NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT")

@@ -11,9 +11,8 @@ from typing import Any
 from duckdb.sqltypes import DuckDBPyType
 
 from building_block.contracts.contract import Column, Masking
-from building_block.contracts.engine import binder
 from building_block.contracts.patterns import MOST, Values, of_pattern
-from building_block.sql_text import literal
+from building_block.sql import binder, literal
 
 _NAMED = 1 << 26
 """So many texts are told apart by a number that a person can read still."""

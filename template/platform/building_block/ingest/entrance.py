@@ -10,13 +10,12 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pyarrow as pa
 
-from building_block.contracts.engine import confine
 from building_block.contracts.rule import DuplicateRule, RowRule, Rule
 from building_block.contracts.verify import Finding, broken, verify
 from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.spec import IngestSpec
 from building_block.messages import ProblemError
-from building_block.sql_text import literal, quoted
+from building_block.sql import confine, literal, quoted
 from building_block.warehouse.handover import BATCH_ROWS, offer, surfacing
 from building_block.warehouse.table import INCOMING
 

@@ -16,7 +16,7 @@ from building_block.ingest.column import Column
 from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.exact import exact_cast, misfit
 from building_block.messages import Code, Problem, ProblemError
-from building_block.sql_text import literal, quoted
+from building_block.sql import literal, quoted
 from building_block.warehouse.handover import BATCH_ROWS
 
 NAMED = 5

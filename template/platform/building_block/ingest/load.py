@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from yaml.nodes import Node
 
-from building_block.contracts.column_type import fits
+from building_block.contracts.contract import fits
 from building_block.contracts.load import Agreed, consumed_table
 from building_block.ingest.sentences import problems
 from building_block.ingest.spec import IngestSpec

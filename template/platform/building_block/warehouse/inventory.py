@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 
-from building_block.sql_text import quoted
+from building_block.sql import quoted
 from building_block.warehouse.client import Warehouse
 
 _NAMES = "SELECT table_schema || '.' || table_name FROM information_schema.tables"

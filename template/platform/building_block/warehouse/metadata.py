@@ -8,7 +8,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from building_block.sql_text import folded, quoted
+from building_block.sql import folded, quoted
 from building_block.warehouse.table import Table
 
 CONFIDENTIAL = {"confidential", "restricted"}

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from duckdb import DuckDBPyConnection
 
 from building_block.messages import ProblemError
-from building_block.sql_text import folded, quoted
+from building_block.sql import folded, quoted
 from building_block.warehouse.handover import offer
 from building_block.warehouse.table import INCOMING, OF_PARTITIONS, PARTITION, Table
 

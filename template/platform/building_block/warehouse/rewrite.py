@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from building_block.sql_text import literal, quoted
+from building_block.sql import literal, quoted
 
 _NEW = "bb_rewritten"
 _OF_NEW = f"database_name = '{_NEW}' AND NOT internal"

@@ -10,7 +10,7 @@ from duckdb import CatalogException, DuckDBPyConnection
 from duckdb.sqltypes import DuckDBPyType
 
 from building_block.messages import Code, Problem, ProblemError
-from building_block.sql_text import quoted
+from building_block.sql import quoted
 from building_block.warehouse.handover import offer
 
 PARTITION = "_partition_key"

@@ -15,7 +15,7 @@ from building_block.contracts.retention.terms import Term, of_port
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
-from building_block.sql_text import folded, literal, quoted
+from building_block.sql import folded, literal, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.rewrite import is_due, rewrite
 

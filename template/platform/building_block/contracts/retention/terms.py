@@ -13,7 +13,7 @@ from building_block.contracts.service_levels import Action, Place
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
 from building_block.project import LAYERS, Project
-from building_block.sql_text import quoted
+from building_block.sql import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from building_block.ingest.kinds.file import FileSource
 from building_block.ingest.kinds.plain_text import Encoding, decoded, plain_utf8
 from building_block.ingest.landed_file import Landed, LandedColumn, first_few
 from building_block.messages import Code, Problem, ProblemError
-from building_block.sql_text import literal
+from building_block.sql import literal
 
 
 @dataclass(frozen=True)

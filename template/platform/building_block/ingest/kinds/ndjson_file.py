@@ -18,7 +18,7 @@ from building_block.ingest.kinds.file import FileSource, broken
 from building_block.ingest.kinds.plain_text import plain_utf8
 from building_block.ingest.landed_file import Landed, LandedColumn, first_few
 from building_block.messages import Code, Problem, ProblemError
-from building_block.sql_text import literal, quoted
+from building_block.sql import literal, quoted
 
 
 @dataclass(frozen=True)

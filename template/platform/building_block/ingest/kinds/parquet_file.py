@@ -11,7 +11,7 @@ from pydantic import Field
 from building_block.ingest.kinds.file import FileSource, broken
 from building_block.ingest.landed_file import Landed, LandedColumn
 from building_block.messages import Problem, ProblemError
-from building_block.sql_text import literal, quoted
+from building_block.sql import literal, quoted
 
 
 class LandedParquet(Landed):
