@@ -12,9 +12,8 @@ import jinja2
 import yaml
 from building_block.contracts.changes import Kind
 from building_block.contracts.contract import contract
-from building_block.contracts.quality import METRICS
 from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
-from building_block.contracts.rules import FORMATS, OPTIONS, rules
+from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, rules
 from building_block.contracts.schema import ACTIONS, MASKINGS, contract_schema
 from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text

@@ -9,9 +9,8 @@ import jsonschema
 import pytest
 import yaml
 from building_block.contracts.contract import Masking
-from building_block.contracts.quality import METRICS
 from building_block.contracts.rule import OPERATORS
-from building_block.contracts.rules import FORMATS, OPTIONS
+from building_block.contracts.rules import FORMATS, METRICS, OPTIONS
 from building_block.contracts.schema import contract_schema
 
 from tests.unit.contracts.conftest import GOOD

@@ -7,9 +7,8 @@ The standard has many more, which stay allowed; ``poe contracts lint`` holds a f
 from typing import Any
 
 from building_block.contracts.contract import CLASSES, PII, Masking
-from building_block.contracts.quality import METRICS, SEVERITIES
 from building_block.contracts.rule import OPERATORS, SAMPLE_EXPRESSION
-from building_block.contracts.rules import FORMATS, OPTIONS
+from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, SEVERITIES
 from building_block.contracts.service_levels import ACTION, UNITS, Action
 
 OWNED = "platform-owned: changed by `copier update` only; see platform/README.md"
