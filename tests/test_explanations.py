@@ -13,12 +13,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 from building_block import check, generate, ownership
+from building_block.contracts.expiry import look
 from building_block.contracts.gate import gate
 from building_block.contracts.load import Agreed, named, ports
-from building_block.contracts.masking import masked
-from building_block.contracts.publish import refused
-from building_block.contracts.retention.removal import look
-from building_block.contracts.retention.terms import terms, today
+from building_block.contracts.publish import masked, refused
+from building_block.contracts.retention import terms, today
 from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
 from building_block.data_check import measured

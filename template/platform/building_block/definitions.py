@@ -42,8 +42,8 @@ def defs() -> dg.Definitions:
     # Here and not above: with the collector at rest dagster-dbt is imported a quarter of a second faster.
     from building_block import generate
     from building_block.components import DbtModels, IngestFolder, PublishedPorts
+    from building_block.contracts.assets import retention
     from building_block.contracts.load import ports
-    from building_block.contracts.retention.job import retention
 
     project = Project.here()
     project.enter()

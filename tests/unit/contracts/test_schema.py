@@ -11,9 +11,9 @@ import yaml
 from building_block.contracts.contract import Masking
 from building_block.contracts.rule import OPERATORS
 from building_block.contracts.rules import FORMATS, METRICS, OPTIONS
-from building_block.contracts.schema import contract_schema
 
 from tests.unit.contracts.conftest import GOOD
+from tools.contract_schema import contract_schema
 from tools.ownership import ROOT
 from tools.reference import pages
 

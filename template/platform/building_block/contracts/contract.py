@@ -26,6 +26,8 @@ from building_block.yaml_nodes import Location
 CLASSES: tuple[str, ...] = get_args(Classification)
 PII = "pii"
 SUFFIX = ".odcs.yaml"
+CONTRACT = "contract.odcs.yaml"
+"""What a contract is called beside the data that was published under it."""
 
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 _SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")  # https://semver.org, without a pre-release

@@ -9,13 +9,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
 
-from building_block.contracts.dbt_yaml import CANDIDATE
 from building_block.dbt.failures import failures
 from building_block.dbt.manifest import prepared
 from building_block.dbt.resource import QuickDbtCliResource
 from building_block.dbt.translator import LayerTranslator
 from building_block.messages import ProblemError
-from building_block.project import Project
+from building_block.project import CANDIDATE, Project
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.retry import tried_again
 

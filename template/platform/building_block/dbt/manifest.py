@@ -15,10 +15,9 @@ from typing import Any
 from dagster_dbt import DbtProject
 from filelock import FileLock
 
-from building_block.contracts.dbt_yaml import CANDIDATE
 from building_block.contracts.load import ports
 from building_block.messages import Code, Problem, ProblemError
-from building_block.project import LAYERS, Project
+from building_block.project import CANDIDATE, LAYERS, Project
 
 _FILE = re.compile(r"\b(models|macros|seeds|snapshots|tests|generated)/[^ )]+")
 DBT_LAYERS = LAYERS[1:]

@@ -13,9 +13,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
 
 from building_block.automation import when_sources_change
-from building_block.contracts.dbt_yaml import CANDIDATE
 from building_block.freshness import of_models, policy
-from building_block.project import Domain
+from building_block.project import CANDIDATE, Domain
 
 
 class LayerTranslator(DagsterDbtTranslator):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import dagster as dg
 import pyarrow as pa
 
-from building_block.contracts.retention.terms import Term, today
+from building_block.contracts.retention import Term, today
 from building_block.freshness import policy
 from building_block.ingest.entrance import Entrance
 from building_block.ingest.quarantine import keep_apart

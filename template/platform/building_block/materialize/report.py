@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 from rich.table import Table
 
-from building_block.contracts.retention.job import NAME as RETENTION_CHECK
+from building_block.contracts.retention import NAME as RETENTION_CHECK
 from building_block.messages import Code, Problem
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse

@@ -11,7 +11,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from building_block.contracts.retention.job import NAME as RETENTION_CHECK
+from building_block.contracts.retention import NAME as RETENTION_CHECK
 from building_block.ingest.assets import asset_key
 from building_block.ingest.load import load_specs
 from building_block.loading import load

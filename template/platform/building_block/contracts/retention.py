@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from building_block.contracts.contract import Contract, contract
-from building_block.contracts.publication import CONTRACT
+from building_block.contracts.contract import CONTRACT, Contract, contract
 from building_block.contracts.service_levels import Action, Place
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from building_block.ingest.spec import IngestSpec
 
+NAME = "bb_retention"
+"""Of the job, of its schedule and of each check."""
 DATES = ("date", "timestamp")
 """The types of an ingest file from which a row's age can be counted."""
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from building_block.contracts.contract import contract
-from building_block.contracts.publication import CONTRACT, DATA, Publication
-from building_block.contracts.retention.terms import Term, of_port
+from building_block.contracts.contract import CONTRACT, contract
+from building_block.contracts.publish import DATA, Publication
+from building_block.contracts.retention import Term, of_port
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
