@@ -24,7 +24,7 @@ import sqlalchemy
 import yaml
 from building_block.automation import automation_sensor, when_data_changes, when_sources_change
 from building_block.ingest.assets import asset_key, code_version, ingest_asset
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.landing_sensor import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.project import Project
@@ -534,7 +534,7 @@ def watched(rendered, tmp_path) -> Iterator[Watched]:
 DEFS = """
 import dagster as dg
 from building_block.ingest.assets import ingest_asset
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.landing_sensor import landing_sensor
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager

@@ -22,7 +22,7 @@ from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
 from building_block.data_check import measured
 from building_block.explanations import EXPLANATIONS
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.messages import Code, ProblemError
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse

@@ -18,7 +18,7 @@ from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
 from building_block.contracts_cli import commands as contract_commands
 from building_block.explanations import EXPLANATIONS
-from building_block.ingest.schema import ingest_schema
+from building_block.ingest.spec import ingest_schema
 from building_block.messages import Code
 from typer.models import ArgumentInfo
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from building_block.automation import default_status
 from building_block.ingest.assets import asset_key, code_version
-from building_block.ingest.folders import Folders
+from building_block.ingest.source import Folders
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed, first_few, landed, outside
 from building_block.messages import ProblemError

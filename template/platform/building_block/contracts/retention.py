@@ -183,7 +183,7 @@ def _tagged(project: Project, place: Place) -> tuple[str, ...]:
 
 
 def _ingests(project: Project) -> "dict[str, IngestSpec]":
-    from building_block.ingest.load import load_specs  # half a second of Dagster
+    from building_block.ingest.spec import load_specs  # half a second of Dagster
 
     return {spec.table: spec for spec in load_specs(project.ingest, project.root)}
 

@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from building_block.contracts.retention import Term, today
 from building_block.freshness import policy
-from building_block.ingest.entrance import Entrance
-from building_block.ingest.quarantine import keep_apart
+from building_block.ingest.entrance import Entrance, keep_apart
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.project import Project

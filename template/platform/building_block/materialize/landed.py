@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from building_block.ingest.folders import Folders
+from building_block.ingest.source import Folders
 from building_block.ingest.spec import IngestSpec
 from building_block.records import Materialization, Ready
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from building_block.ingest.folders import Folders
+from building_block.ingest.source import Folders
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed, landed, outside
 from building_block.messages import Code, Problem

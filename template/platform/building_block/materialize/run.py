@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from building_block.contracts.retention import NAME as RETENTION_CHECK
 from building_block.ingest.assets import asset_key
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.loading import load
 from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.materialize.attempt import failed_and_left
