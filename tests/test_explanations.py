@@ -27,8 +27,7 @@ from building_block.messages import Code, ProblemError
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.handover import to_reader
-from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
-from building_block.warehouse.table import Table
+from building_block.warehouse.table import OnSchemaChange, Table, keyed, replace_partitions
 
 from tests.conftest import StampedProject
 from tests.test_bad_input import HEADER, LINE, MESSAGE

@@ -67,7 +67,7 @@ def _definitions(project: Project) -> Iterator[Problem]:
 
 
 def _models(project: Project) -> Iterator[Problem]:
-    from building_block.dbt.rules import broken
+    from building_block.dbt.manifest import broken
 
     try:
         yield from broken(project)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.inventory import tables
+from building_block.warehouse.client import Warehouse, tables
 
 FINGERPRINT = "fingerprint"
 """Metadata of a materialised partition: identity of the data it was read from, so that replaced data is read again."""

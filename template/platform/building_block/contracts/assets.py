@@ -18,13 +18,11 @@ from building_block.contracts.load import Agreed, ports
 from building_block.contracts.publish import Published, publish, refused
 from building_block.contracts.retention import NAME, places, terms, today
 from building_block.contracts.verify import Finding
-from building_block.dbt.failures import failures
+from building_block.dbt.assets import LayerTranslator, failures
 from building_block.dbt.manifest import prepared
-from building_block.dbt.translator import LayerTranslator
 from building_block.messages import ProblemError
 from building_block.project import Project
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.retry import tried_again
+from building_block.warehouse.client import Warehouse, tried_again
 
 _MODELS = "dbt/models/published/"
 

@@ -16,8 +16,7 @@ from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
 from building_block.sql import folded, literal, quoted
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.rewrite import is_due, rewrite
+from building_block.warehouse.client import Warehouse, is_due, rewrite
 
 QUARANTINE = "_quarantine"
 """What the name of a raw table is followed by where its refused rows are kept."""

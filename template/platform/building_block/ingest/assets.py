@@ -14,8 +14,8 @@ from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.project import Project
 from building_block.records import FINGERPRINT, Records
-from building_block.warehouse.metadata import RETENTION
-from building_block.warehouse.rewrite import ask
+from building_block.warehouse.client import ask
+from building_block.warehouse.io_manager import RETENTION
 
 _BY_CONDITION = "dagster/from_automation_condition"  # Dagster's tag on the runs that a condition, as a cron, starts
 

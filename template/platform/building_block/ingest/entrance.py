@@ -18,11 +18,9 @@ from building_block.ingest.spec import IngestSpec
 from building_block.messages import ProblemError
 from building_block.project import Project
 from building_block.sql import confine, literal, quoted
-from building_block.warehouse.client import Warehouse
+from building_block.warehouse.client import Warehouse, tried_again
 from building_block.warehouse.handover import BATCH_ROWS, offer, surfacing
-from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
-from building_block.warehouse.retry import tried_again
-from building_block.warehouse.table import INCOMING, Table
+from building_block.warehouse.table import INCOMING, OnSchemaChange, Table, keyed, replace_partitions
 
 
 @dataclass(frozen=True)

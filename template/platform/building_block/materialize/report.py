@@ -10,8 +10,7 @@ from rich.table import Table
 from building_block.contracts.retention import NAME as RETENTION_CHECK
 from building_block.messages import Code, Problem
 from building_block.project import Project
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.inventory import row_counts
+from building_block.warehouse.client import Warehouse, row_counts
 
 
 @dataclass
