@@ -12,7 +12,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 import pytest
-from building_block import check, generate, ownership
+from building_block import check, generate
 from building_block.contracts.expiry import look
 from building_block.contracts.gate import gate
 from building_block.contracts.load import Agreed, named, ports
@@ -135,7 +135,7 @@ def overwritten_warehouse(project: StampedProject) -> None:
 
 def edited_platform_file(project: StampedProject) -> None:
     project.replace("ruff.toml", "line-length", "line_length")
-    ProblemError.raise_any(ownership.drift(Project(project.root)))
+    ProblemError.raise_any(check.drift(Project(project.root)))
 
 
 def edited_derived_file(project: StampedProject) -> None:

@@ -174,7 +174,6 @@ def _result(key: dg.AssetKey, finding: Finding) -> dg.AssetCheckResult:
 
 # Retention: a job that removes what is past it, and a check of each asset that tells what remains ---------------------
 
-
 _PUT_RIGHT = "`poe contracts expire` shows them, with --apply it removes them, as the job bb_retention does daily"
 
 

@@ -237,7 +237,6 @@ def _twice(source: ContractFile, columns: list[Column]) -> Iterator[Problem]:
 
 # The type of a column: what the contract calls it, and what DuckDB does -----------------------------------------------
 
-
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _PHYSICAL = {
     "string": ("VARCHAR", "UUID"),

@@ -72,7 +72,6 @@ def _dbt_column(column: Column, unique: bool) -> dict[str, Any]:
 
 # For people: a page a port, a glossary of all columns, and a picture of how the ports hang together -------------------
 
-
 FOLDER = "docs/contracts"
 HEADER = "<!-- derived by `poe generate` from contracts/*.odcs.yaml: edit those -->\n"
 

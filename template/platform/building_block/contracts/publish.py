@@ -128,7 +128,6 @@ def _to_disk(file: Path) -> None:
 
 # Masking: what becomes of personal data on its way --------------------------------------------------------------------
 
-
 KEY_VARIABLE = "BUILDING_BLOCK_MASKING_KEY"
 _HASH = "bb_masking_hash"
 _LEAST_CHARACTERS = 32

@@ -99,7 +99,6 @@ class QueryRule(Rule):
 
 # Its SQL --------------------------------------------------------------------------------------------------------------
 
-
 _NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL.*|DOUBLE|FLOAT")
 _MISSING_COLUMN = re.compile(r'Referenced column "(.+?)" not found|does not have a column named "(.+?)"')
 _OTHER_TABLE = re.compile(r"Table with name (\S+) does not exist|file system operations are disabled")

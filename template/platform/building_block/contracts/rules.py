@@ -182,7 +182,6 @@ def _enum(contract: Contract, column: Column) -> RowRule:
 
 # The standard's ``quality`` sections, under a column or the whole table -----------------------------------------------
 
-
 METRICS = {
     "rowCount": ("table", ()),
     "duplicateValues": ("table, column", ("properties",)),

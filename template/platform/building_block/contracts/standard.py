@@ -78,7 +78,6 @@ def of_text(text: bytes, file: str) -> ContractFile:
 
 # The faults, as sentences of the house --------------------------------------------------------------------------------
 
-
 _TYPES = {
     "string": ("text", 'write text, in "quotes" if YAML would read it as a number, date or yes/no'),
     "object": ("a group of keys", "write keys with values below it"),

@@ -162,7 +162,6 @@ def _class(given: Sequence[tuple[Any, Any]]) -> list[str]:
 
 # Of a column, and what its type and rules leave to choose from -------------------------------------------------------
 
-
 _NAMED = 1 << 26
 """So many texts are told apart by a number that a person can read still."""
 _FORMATS: dict[str, tuple[str, int]] = {

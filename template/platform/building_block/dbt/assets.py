@@ -17,9 +17,8 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, DbtProject
 from packaging.version import Version
 
-from building_block.automation import when_sources_change
+from building_block.automation import of_models, policy, when_sources_change
 from building_block.dbt.manifest import prepared
-from building_block.freshness import of_models, policy
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import CANDIDATE, Domain, Project
 from building_block.warehouse.client import Warehouse, holder, tried_again
@@ -197,7 +196,6 @@ class QuickDbtCliResource(DbtCliResource):
 
 
 # What went wrong in a run of dbt --------------------------------------------------------------------------------------
-
 
 _ERROR = re.compile(r"Encountered an error:\s*(.+?)\s*(?:Traceback|\Z)", re.DOTALL)  # as dbt says what ended it
 

@@ -118,7 +118,6 @@ def in_process(dbt: DbtProject, command: str, *options: str, of: Any = None) -> 
 
 # What breaks the rules of platform/dbt-bouncer.yml --------------------------------------------------------------------
 
-
 RULES = "platform/dbt-bouncer.yml"
 
 

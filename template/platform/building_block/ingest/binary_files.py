@@ -57,7 +57,6 @@ class ParquetFile(FileSource):
 
 # Excel ----------------------------------------------------------------------------------------------------------------
 
-
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 

@@ -165,7 +165,6 @@ def _misfit_problem(where: str, path: str, column: Column, value: str, table: De
 
 # Exact casts: SQL that refuses where DuckDB's own would lose something ------------------------------------------------
 
-
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 

@@ -82,7 +82,6 @@ class Source(Strict, ABC):
 
 # The kind ``file``: one file a partition in a folder, whatever its format ---------------------------------------------
 
-
 PLACEHOLDER = "{partition_key}"
 
 
@@ -216,7 +215,6 @@ def _closing(opened: ExitStack, batches: Iterator[pa.RecordBatch]) -> Iterator[p
 
 
 # ``${VAR}`` and ``${VAR:-default}`` in an ingest file, as a shell reads them ------------------------------------------
-
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 

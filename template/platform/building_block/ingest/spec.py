@@ -24,9 +24,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node
 
+from building_block.automation import HOW_TO_WRITE, span
 from building_block.contracts.contract import fits
 from building_block.contracts.load import Agreed, consumed_table
-from building_block.freshness import HOW_TO_WRITE, span
 from building_block.ingest.binary_files import ParquetFile, XlsxFile
 from building_block.ingest.declared import DeclaredTable, wrong
 from building_block.ingest.text_files import CsvFile, NdjsonFile
@@ -129,7 +129,6 @@ class IngestSpec(DeclaredTable):
 
 # The JSON schema, for editors and for the names in messages -----------------------------------------------------------
 
-
 OWNED = "platform-owned: changed by `copier update` only; see platform/README.md"
 
 
@@ -145,7 +144,6 @@ def ingest_schema_text() -> str:
 
 
 # The folder -----------------------------------------------------------------------------------------------------------
-
 
 _INGEST = Kind(
     name="an ingest file",

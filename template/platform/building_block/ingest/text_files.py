@@ -32,7 +32,6 @@ from building_block.sql import literal, quoted
 # word, reads no row of big-endian UTF-16, and refuses characters outside of the Basic Multilingual Plane. The standard
 # library does these right, at about the speed of a disk.
 
-
 Encoding = Literal["utf-8", "latin-1", "windows-1252", "utf-16"]
 _CHUNK = 1 << 20
 

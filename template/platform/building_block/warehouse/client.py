@@ -119,7 +119,6 @@ class Warehouse:
 
 # What it holds now ----------------------------------------------------------------------------------------------------
 
-
 _NAMES = "SELECT table_schema || '.' || table_name FROM information_schema.tables"
 _TABLES = f"{_NAMES} WHERE table_type = 'BASE TABLE'"
 
@@ -149,7 +148,6 @@ def row_counts(warehouse: Warehouse, names: Iterable[str]) -> dict[str, int]:
 
 # A run that finds it held tries again later: where nobody watches, a day must not be lost by that ---------------------
 
-
 SECONDS_BETWEEN_TRIES = 30
 MOST_RETRIES = 40
 """An hour, with the minute that each try waits for the lock: a forgotten SQL client does not stop the queue all day."""
@@ -174,7 +172,6 @@ def tried_again(run: "dg.DagsterRun | None") -> Iterator[None]:
 
 
 # Written anew: what was deleted from a DuckDB file stays in it as bytes until then ------------------------------------
-
 
 _NEW = "bb_rewritten"
 _OF_NEW = f"database_name = '{_NEW}' AND NOT internal"

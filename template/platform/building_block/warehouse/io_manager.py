@@ -84,7 +84,6 @@ def _on_schema_change(table: Table, spec: dg.AssetSpec) -> OnSchemaChange:
 
 # What a write tells Dagster: rows, real columns, and a preview that keeps confidential data out -----------------------
 
-
 CONFIDENTIAL = {"confidential", "restricted"}
 PREVIEW_ROWS = 5
 RETENTION = "retention"
