@@ -188,7 +188,7 @@ def _ours(folder: Path, form: str, one_by_one: bool) -> None:
     from building_block.contracts.rules import rules
     from building_block.contracts.standard import read
     from building_block.contracts.verify import verify
-    from building_block.sql_text import quoted
+    from building_block.sql import quoted
 
     agreed = rules(of_source(read(folder / f"{form}.odcs.yaml", "orders.odcs.yaml")))
 

@@ -24,11 +24,10 @@ import sqlalchemy
 import yaml
 from building_block.automation import automation_sensor, when_data_changes, when_sources_change
 from building_block.ingest.assets import asset_key, code_version, ingest_asset
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.landing_sensor import MOST_RUNS_A_LOOK, landing_sensor
-from building_block.materialize.abandoned import BUILD_TAG, end_abandoned_runs
 from building_block.project import Project
-from building_block.records import FINGERPRINT
+from building_block.records import BUILD_TAG, FINGERPRINT, end_abandoned_runs
 from building_block.warehouse.io_manager import WarehouseIOManager
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
@@ -536,7 +535,7 @@ def watched(rendered, tmp_path) -> Iterator[Watched]:
 DEFS = """
 import dagster as dg
 from building_block.ingest.assets import ingest_asset
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.landing_sensor import landing_sensor
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager
@@ -873,7 +872,7 @@ from dagster_shared.serdes import deserialize_value, serialize_value
 from pathlib import Path
 from rich.console import Console
 from building_block.definitions import defs
-from building_block.materialize.run import build
+from building_block.build import build
 from building_block.project import Project
 
 project = Project.here()

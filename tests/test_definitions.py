@@ -115,9 +115,9 @@ def test_the_message_after_a_copy_gives_the_next_two_commands(tmp_path):
 SAME = """
 import json
 from dagster_dbt import dbt_assets
-from building_block.dbt.component import asset_and_check_specs
+from building_block.dbt.assets import asset_and_check_specs
 from building_block.dbt.manifest import prepared
-from building_block.dbt.translator import LayerTranslator
+from building_block.dbt.assets import LayerTranslator
 from building_block.project import Project
 
 project = Project.here()

@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 PAGES = {file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")}
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 READ_ON_A_FORGE = ["README.md", *sorted(f"docs/{page}" for page in PAGES)]
-READ_IN_A_PROJECT = ["README.md", "AGENTS.md", "settings/README.md", "platform/README.md", "platform/AGENTS.md"]
+READ_IN_A_PROJECT = ["README.md", "AGENTS.md", "settings/README.md", "platform/README.md"]
 
 
 def build(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -109,5 +109,6 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
 
 def test_an_assistant_is_told_what_it_must_know_in_five_lines(rendered):
     root = rendered("minimal").root
-    lines = [line for name in ("AGENTS.md", "platform/AGENTS.md") for line in (root / name).read_text().splitlines()]
-    assert len([line for line in lines if line and not line.startswith("<!--")]) == 5
+    short = (root / "platform" / "README.md").read_text().partition("## In short\n")[2].partition("\n## ")[0]
+    lines = (root / "AGENTS.md").read_text().splitlines() + short.splitlines()
+    assert len([line for line in lines if line]) == 5

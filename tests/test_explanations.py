@@ -12,24 +12,22 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 import pytest
-from building_block import check, generate, ownership
+from building_block import check, generate
+from building_block.contracts.expiry import look
 from building_block.contracts.gate import gate
 from building_block.contracts.load import Agreed, named, ports
-from building_block.contracts.masking import masked
-from building_block.contracts.publish import refused
-from building_block.contracts.retention.removal import look
-from building_block.contracts.retention.terms import terms, today
+from building_block.contracts.publish import masked, refused
+from building_block.contracts.retention import terms, today
 from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
 from building_block.data_check import measured
 from building_block.explanations import EXPLANATIONS
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.messages import Code, ProblemError
 from building_block.project import Project
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.handover import to_reader
-from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
-from building_block.warehouse.table import Table
+from building_block.warehouse.table import OnSchemaChange, Table, keyed, replace_partitions
 
 from tests.conftest import StampedProject
 from tests.test_bad_input import HEADER, LINE, MESSAGE
@@ -137,7 +135,7 @@ def overwritten_warehouse(project: StampedProject) -> None:
 
 def edited_platform_file(project: StampedProject) -> None:
     project.replace("ruff.toml", "line-length", "line_length")
-    ProblemError.raise_any(ownership.drift(Project(project.root)))
+    ProblemError.raise_any(check.drift(Project(project.root)))
 
 
 def edited_derived_file(project: StampedProject) -> None:

@@ -7,7 +7,7 @@ import shutil
 import tomllib
 
 import pytest
-from building_block import generate, ownership
+from building_block import check, generate
 from building_block.project import Project
 
 from tests.conftest import SCENARIOS, StampedProject
@@ -66,7 +66,7 @@ def test_every_derived_file_says_in_its_first_line_what_to_edit(rendered, path):
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_manifest_holds_every_platform_file_as_it_was_rendered(rendered, scenario):
     project = rendered(scenario)
-    manifest = ownership.manifest(Project(project.root))
+    manifest = check.manifest(Project(project.root))
     own = {"platform/manifest.sha256", ".copier-answers.yml"}
     assert manifest.keys() == {path for path in project_files(project) if classes_of(path) == ["platform"]} - own
     for path, digest in manifest.items():
@@ -94,7 +94,7 @@ def test_a_changed_platform_file_is_found(project, change):
         case "add":
             file = file.with_name("my_macro.sql")
             file.touch()
-    (problem,) = ownership.drift(Project(project.root))
+    (problem,) = check.drift(Project(project.root))
     assert str(problem).startswith(f"BB401 {file.relative_to(project.root).as_posix()}: ")
 
 

@@ -237,8 +237,8 @@ def test_a_removal_that_is_killed_at_any_moment_leaves_valid_data_and_the_next_o
     code = """
 import os, sys
 from building_block.contracts.load import ports
-from building_block.contracts.retention.removal import remove
-from building_block.contracts.retention.terms import terms, today
+from building_block.contracts.expiry import remove
+from building_block.contracts.retention import terms, today
 from building_block.project import Project
 project = Project.here()
 project.enter()

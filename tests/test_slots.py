@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 import yaml
-from building_block import generate, ownership
+from building_block import check, generate
 from building_block.project import Project
 
 
@@ -13,7 +13,7 @@ def derived(project, path: str) -> str:
     result = project.poe("generate")
     assert result.returncode == 0, result.stderr
     assert list(generate.stale(Project(project.root))) == []
-    assert list(ownership.drift(Project(project.root))) == []
+    assert list(check.drift(Project(project.root))) == []
     return (project.root / path).read_text(encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from building_block.warehouse.retry import SECONDS_BETWEEN_TRIES
+from building_block.warehouse.client import SECONDS_BETWEEN_TRIES
 
 from tests.conftest import StampedProject
 from tools.browser import ask, started

@@ -12,18 +12,17 @@ import jinja2
 import yaml
 from building_block.contracts.changes import Kind
 from building_block.contracts.contract import contract
-from building_block.contracts.quality import METRICS
 from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
-from building_block.contracts.rules import FORMATS, OPTIONS, rules
-from building_block.contracts.schema import ACTIONS, MASKINGS, contract_schema
+from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, rules
 from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
 from building_block.contracts_cli import commands as contract_commands
 from building_block.explanations import EXPLANATIONS
-from building_block.ingest.schema import ingest_schema
+from building_block.ingest.spec import ingest_schema
 from building_block.messages import Code
 from typer.models import ArgumentInfo
 
+from tools.contract_schema import ACTIONS, MASKINGS, contract_schema
 from tools.ownership import CLASSES, ROOT, TEMPLATE, patterns
 
 FOLDER = ROOT / "docs" / "reference"

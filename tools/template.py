@@ -14,10 +14,10 @@ from pathlib import Path
 import copier
 import yaml
 from building_block import generate
-from building_block.contracts.schema import contract_schema
-from building_block.ingest.schema import ingest_schema
+from building_block.ingest.spec import ingest_schema
 from building_block.project import Project
 
+from tools.contract_schema import contract_schema
 from tools.ownership import ROOT, TEMPLATE, classes_of, rendered_path, template_files
 from tools.reference import pages
 

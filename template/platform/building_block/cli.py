@@ -26,7 +26,7 @@ def start(options: Annotated[list[str] | None, typer.Argument(help="Options of `
     """Show the graph in the browser, once all definitions load."""
     project = _entered()
     _generate(project, below="dbt/")
-    from building_block.loading import load
+    from building_block.definitions import load
 
     load(project)
     _end_abandoned_runs(project)
@@ -39,7 +39,7 @@ def build(
     selection: Annotated[list[str] | None, typer.Argument(help="Assets, layers; with + upstream.")] = None,
 ) -> None:
     """Build what is missing or out of date; with a selection, build just that."""
-    from building_block.materialize.run import build as run
+    from building_block.build import build as run
     from building_block.warehouse.client import Warehouse
 
     project = _entered()
@@ -72,7 +72,7 @@ def check(
 @app.command()
 def lint() -> None:
     """Run every hook of a commit on every file, on those that git does not know yet, too."""
-    from building_block.lint import lint as run
+    from building_block.check import lint as run
 
     raise SystemExit(run(Project.here()))
 
@@ -121,7 +121,7 @@ def _end_abandoned_runs(project: Project) -> None:
     import dagster as dg
     from filelock import Timeout
 
-    from building_block.materialize.abandoned import end_abandoned_runs
+    from building_block.records import end_abandoned_runs
 
     if not project.keeps_records:
         return

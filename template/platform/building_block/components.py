@@ -5,11 +5,11 @@ import dagster as dg
 
 from building_block.contracts.assets import PublishedPorts
 from building_block.contracts.load import ports
-from building_block.contracts.retention.terms import terms
-from building_block.dbt.component import DbtModels
+from building_block.contracts.retention import terms
+from building_block.dbt.assets import DbtModels
 from building_block.ingest.assets import ingest_asset
-from building_block.ingest.load import load_specs
-from building_block.ingest.quarantine import quarantine
+from building_block.ingest.entrance import quarantine
+from building_block.ingest.spec import load_specs
 from building_block.landing_sensor import landing_sensor
 from building_block.project import Project
 

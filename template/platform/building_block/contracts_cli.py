@@ -99,9 +99,9 @@ def expire(
     apply: Annotated[bool, typer.Option("--apply", help="Remove it; without this nothing is changed.")] = False,
 ) -> None:
     """Show what is past its contract's retention, or remove it to the bytes."""
+    from building_block.contracts.expiry import look, remove
     from building_block.contracts.load import ports
-    from building_block.contracts.retention.removal import look, remove
-    from building_block.contracts.retention.terms import terms, today
+    from building_block.contracts.retention import terms, today
 
     project = Project.here()
     project.enter()

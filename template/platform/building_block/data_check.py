@@ -13,12 +13,11 @@ import duckdb
 from building_block.contracts.contract import Column, Contract
 from building_block.contracts.load import Agreed, named
 from building_block.contracts.verify import Finding, broken, misshapen, verify
-from building_block.ingest.exact import exact_cast, misfit
-from building_block.ingest.kinds.csv_file import CsvFile
-from building_block.ingest.landed_file import Landed
+from building_block.ingest.landed_file import Landed, exact_cast, misfit
+from building_block.ingest.text_files import CsvFile
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.sql_text import folded, literal, quoted
+from building_block.sql import folded, literal, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import Table
 

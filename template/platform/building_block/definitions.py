@@ -3,6 +3,8 @@
 
 import gc
 import os
+import textwrap
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -42,8 +44,8 @@ def defs() -> dg.Definitions:
     # Here and not above: with the collector at rest dagster-dbt is imported a quarter of a second faster.
     from building_block import generate
     from building_block.components import DbtModels, IngestFolder, PublishedPorts
+    from building_block.contracts.assets import retention
     from building_block.contracts.load import ports
-    from building_block.contracts.retention.job import retention
 
     project = Project.here()
     project.enter()
@@ -78,3 +80,35 @@ def _misnamed(keys: Iterable[dg.AssetKey], project: Project) -> list[Problem]:
         for key in sorted(keys)
         if key.path[0] != slug or len(key.path) != 3
     ]
+
+
+# Loading them for a command: what a person wrote wrong becomes a message ----------------------------------------------
+
+
+def load(project: Project) -> dg.Definitions:
+    """Return the definitions of the project's code location.
+
+    Raises:
+        ProblemError: whatever went wrong, with the line of the domain's Python that it came from.
+    """
+    try:
+        definitions = defs()
+        dg.Definitions.validate_loadable(definitions)
+    except ProblemError:
+        raise
+    except Exception as error:
+        # Dagster can put half a megabyte of a manifest into one message.
+        what = f"{type(error).__name__}: {textwrap.shorten(str(error), 500)}"
+        problem = Problem(Code.DEFINITIONS, _where(error, project), what, "put that right and try again")
+        raise ProblemError(problem) from error
+    return definitions
+
+
+def _where(error: Exception, project: Project) -> str:
+    """Return the innermost line below ``src/`` that the error came from, or that it is about."""
+    lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((error.filename, error.lineno))
+    root = f"{project.root}/"
+    own = [f"{name.removeprefix(root)}:{line}" for name, line in lines if name.startswith(f"{root}src/")]
+    return own[-1] if own else "src"

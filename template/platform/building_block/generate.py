@@ -7,11 +7,10 @@ from typing import Any
 
 import yaml
 
-from building_block.contracts.dbt_yaml import models
+from building_block.contracts.derived import FOLDER, HEADER, models, pages
 from building_block.contracts.load import Agreed, ports
-from building_block.contracts.pages import FOLDER, HEADER, pages
 from building_block.ingest.declared import BROKEN_RULES
-from building_block.ingest.load import load_specs
+from building_block.ingest.spec import load_specs
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
 

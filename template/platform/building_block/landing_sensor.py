@@ -12,12 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from building_block.automation import default_status
 from building_block.ingest.assets import asset_key, code_version
-from building_block.ingest.folders import Folders
+from building_block.ingest.source import Folders
 from building_block.ingest.spec import IngestSpec
-from building_block.materialize.landed import Landed, first_few, landed, outside
 from building_block.messages import ProblemError
 from building_block.project import Project
-from building_block.records import Materialization, Records
+from building_block.records import Landed, Materialization, Records, first_few, landed, outside
 
 MOST_RUNS_A_LOOK = 10
 """About what is worked off before the next look but one: a thousand files fill the queue little by little."""

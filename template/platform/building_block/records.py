@@ -1,15 +1,18 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""What Dagster has on record about earlier builds, and whether it is still there."""
+"""What Dagster has on record about earlier builds, whether it is still there, and what has landed since."""
 
+import json
+import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.inventory import tables
+from building_block.ingest.source import Folders
+from building_block.ingest.spec import IngestSpec
+from building_block.warehouse.client import Warehouse, tables
 
 FINGERPRINT = "fingerprint"
 """Metadata of a materialised partition: identity of the data it was read from, so that replaced data is read again."""
@@ -115,3 +118,77 @@ def _materialization(event: dg.EventLogRecord) -> Materialization:
     return Materialization(
         event.storage_id, (materialization.tags or {}).get("dagster/code_version"), fingerprint and fingerprint.value
     )
+
+
+# What lies in a landing folder, held against them: one decision for `poe build` and the landing sensor ----------------
+
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Landed(Ready):
+    """Data in a landing folder behind a partition, or behind a table without partitions."""
+
+    fingerprint: str | None
+
+    def is_in(self, done: Materialization) -> bool:
+        """Say whether it was made from this data."""
+        return done.fingerprint == self.fingerprint
+
+
+def landed(root: Path, spec: IngestSpec, folders: Folders) -> dict[str | None, Landed]:
+    """Return what has landed for a table, by partition key, or by None when it has no partitions.
+
+    Raises:
+        ProblemError: the folder is missing or cannot be read.
+    """
+    return {key: Landed(found) for key, found in spec.source.landed(root, spec, folders).items()}
+
+
+def outside(spec: IngestSpec, names: Iterable[str], every: Sequence[str]) -> list[str]:
+    """Return a notice when some of the landed days ``names`` are none of the partitions ``every``."""
+    left = sorted({*names} - {*every})
+    of = f"{every[0]} to {every[-1]}, the last day that is over" if every else "the days that are over"
+    return [f"raw/{spec.table}: {first_few(left)} left where they are, outside of {of}"] if left else []
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first names and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+# Runs whose process is gone: Dagster would show them as started, and let others wait, for ever ------------------------
+
+BUILD_TAG = "bb_build"
+"""On the runs of `poe build`, with the id of its process."""
+_SERVER_TAG = ".dagster/grpc_info"  # which code server runs it; Dagster's default launcher writes it to cancel by
+_UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance, *, building: bool, again: bool) -> None:
+    """End the runs of this machine whose process was killed, or went down with the machine.
+
+    Dagster's run monitoring sees a killed run only while the code server lives that started it. Such a run is reported
+    as failed when the daemon is to run it ``again``, else as cancelled; a run of `poe build` as cancelled, since the
+    next build does its work: unless another process is ``building`` right now.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)):
+        if _SERVER_TAG in run.tags and not _answers(json.loads(run.tags[_SERVER_TAG])):
+            end = instance.report_run_failed if again else instance.report_run_canceled
+            end(run, "The process of this run is gone.")
+        elif BUILD_TAG in run.tags and not building:
+            instance.report_run_canceled(run, "The process of this build is gone; the next build does its work.")
+
+
+def _answers(server: dict[str, str | int]) -> bool:
+    """Say whether a code server listens at its socket, or at its port where there are no such sockets (Windows)."""
+    try:
+        if path := server.get("socket"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+        else:
+            socket.create_connection((server["host"], server["port"]), timeout=5).close()
+    except OSError:
+        return False
+    return True

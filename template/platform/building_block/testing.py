@@ -17,7 +17,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     """The warehouse after a build of the whole project in a folder of its own, read-only."""
     from rich.console import Console
 
-    from building_block.materialize.run import build
+    from building_block.build import build
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(DATA_VARIABLE, str(tmp_path_factory.mktemp("data")))

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from building_block.contracts.contract import Contract
-from building_block.contracts.retention.terms import Term, of_port
+from building_block.contracts.retention import Term, of_port
 from building_block.contracts.service_levels import Action, Place, Span
 
 from tests.unit.contracts.conftest import GOOD, load, messages

@@ -9,12 +9,11 @@ import jsonschema
 import pytest
 import yaml
 from building_block.contracts.contract import Masking
-from building_block.contracts.quality import METRICS
 from building_block.contracts.rule import OPERATORS
-from building_block.contracts.rules import FORMATS, OPTIONS
-from building_block.contracts.schema import contract_schema
+from building_block.contracts.rules import FORMATS, METRICS, OPTIONS
 
 from tests.unit.contracts.conftest import GOOD
+from tools.contract_schema import contract_schema
 from tools.ownership import ROOT
 from tools.reference import pages
 

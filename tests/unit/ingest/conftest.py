@@ -7,8 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
-from building_block.ingest.load import load_specs
-from building_block.ingest.spec import IngestSpec
+from building_block.ingest.spec import IngestSpec, load_specs
 from building_block.messages import ProblemError
 
 DAY = "2020-01-02"

@@ -6,8 +6,7 @@ from itertools import pairwise
 import pytest
 import yaml
 from building_block.ingest.entrance import Entrance
-from building_block.ingest.load import load_specs
-from building_block.ingest.spec import IngestSpec
+from building_block.ingest.spec import IngestSpec, load_specs
 from building_block.messages import ProblemError
 
 from tests.unit.ingest.conftest import DAY, Shop

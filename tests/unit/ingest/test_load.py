@@ -11,8 +11,7 @@ import jsonschema
 import pyarrow as pa
 import pytest
 import yaml
-from building_block.ingest.load import load_specs
-from building_block.ingest.schema import ingest_schema, ingest_schema_text
+from building_block.ingest.spec import ingest_schema, ingest_schema_text, load_specs
 from building_block.messages import ProblemError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -11,7 +11,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from building_block.ingest.folders import Folders
+from building_block.ingest.source import Folders
 from building_block.messages import ProblemError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,7 +1,6 @@
 """What the warehouse is found to hold."""
 
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.inventory import row_counts, tables
+from building_block.warehouse.client import Warehouse, row_counts, tables
 
 
 def test_an_empty_project_has_no_tables(warehouse: Warehouse) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pyarrow as pa
-from building_block.sql_text import quoted
+from building_block.sql import quoted
 from building_block.warehouse.client import Warehouse
-from building_block.warehouse.partitions import OnSchemaChange, keyed, replace_partitions
-from building_block.warehouse.table import PARTITION, Table
+from building_block.warehouse.table import PARTITION, OnSchemaChange, Table, keyed, replace_partitions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 from building_block.messages import Code, Problem, ProblemError
-from building_block.warehouse import retry
+from building_block.warehouse import client
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.io_manager import WarehouseIOManager
 from dagster._core.definitions.job_base import InMemoryJob
@@ -49,14 +49,14 @@ def launch(warehouse: Warehouse) -> Launch:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "SECONDS_BETWEEN_TRIES", 0.1)
-    monkeypatch.setattr(retry, "MOST_RETRIES", 3)
+    monkeypatch.setattr(client, "SECONDS_BETWEEN_TRIES", 0.1)
+    monkeypatch.setattr(client, "MOST_RETRIES", 3)
 
 
 def test_what_is_written_while_another_process_holds_the_warehouse_is_written_later(
     launch: Launch, warehouse: Warehouse, process: Callable[..., subprocess.Popen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry, "MOST_RETRIES", 1000)
+    monkeypatch.setattr(client, "MOST_RETRIES", 1000)
     warehouse.path.parent.mkdir()
     process(HOLD, warehouse.path, 3)
     events = launch(asset_of(DATA))

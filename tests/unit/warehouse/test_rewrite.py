@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.rewrite import ask, is_due, rewrite
+from building_block.warehouse.client import Warehouse, ask, is_due, rewrite
 
 GONE = "ZQXGONEZQX"
 CONTENT = f"""

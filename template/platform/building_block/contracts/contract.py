@@ -13,19 +13,21 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, get_args
 
+import duckdb
 from open_data_contract_standard.model import CustomProperty, SchemaObject, SchemaProperty
 
-from building_block.contracts.column_type import column_type
 from building_block.contracts.service_levels import Retention, Span, service_levels
 from building_block.contracts.standard import ContractFile
 from building_block.messages import Code, Problem, ProblemError, shown
 from building_block.project import Classification
-from building_block.sql_text import quoted
+from building_block.sql import binder, quoted
 from building_block.yaml_nodes import Location
 
 CLASSES: tuple[str, ...] = get_args(Classification)
 PII = "pii"
 SUFFIX = ".odcs.yaml"
+CONTRACT = "contract.odcs.yaml"
+"""What a contract is called beside the data that was published under it."""
 
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 _SEMVER = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")  # https://semver.org, without a pre-release
@@ -231,3 +233,93 @@ def _twice(source: ContractFile, columns: list[Column]) -> Iterator[Problem]:
             what = f"column {shown(column.name)} stands twice, letter case does not count"
             yield source.problem(Code.CONTRACT_SCHEMA, (*column.loc, "name"), what, "keep one of the two")
         seen.add(column.name.lower())
+
+
+# The type of a column: what the contract calls it, and what DuckDB does -----------------------------------------------
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_PHYSICAL = {
+    "string": ("VARCHAR", "UUID"),
+    "integer": _INTEGERS,
+    "number": ("DECIMAL", "DOUBLE", "FLOAT", *_INTEGERS),
+    "boolean": ("BOOLEAN",),
+    "date": ("DATE",),
+    "timestamp": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+    "time": ("TIME",),
+    "object": ("STRUCT", "JSON"),
+    "map": ("MAP",),
+}
+"""DuckDB's types, without their digits, that can hold each logical type; the first is the one meant without more."""
+_EXAMPLES = {
+    "number": "decimal(18,2)` or `double",
+    "object": "struct(street varchar, city varchar)",
+    "map": "map(varchar, double)",
+    "array": "varchar[]",
+    "vector": "float[384]",
+}
+"""What to write for the logical types that decide no type of DuckDB by themselves."""
+
+
+def column_type(source: ContractFile, column: SchemaProperty, loc: Location) -> str:
+    """Return DuckDB's name of a column's type, in capitals; raise ProblemError when the contract decides none."""
+    logical, physical = column.logicalType, column.physicalType
+    if logical is None:
+        what = f"column {shown(column.name)} has no logicalType"
+        write = f"write `logicalType: {_logical(physical)}`, by which its rules are read"
+        raise ProblemError(source.problem(Code.CONTRACT_TYPE, loc, what, write))
+    if physical is None:
+        if logical in _EXAMPLES:
+            what, write = (
+                f"logicalType `{logical}` alone decides no type",
+                f"write `physicalType: {_EXAMPLES[logical]}`",
+            )
+            raise ProblemError(source.problem(Code.CONTRACT_TYPE, loc, what, write))
+        return "BIGINT" if logical == "integer" else _PHYSICAL[logical][0]
+    known = _known(physical)
+    if known is None:
+        what = f"unknown type {shown(physical)}"
+        write = "write a type of DuckDB, such as varchar, bigint, decimal(18,2), double, boolean, date or timestamp"
+        raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
+    if not _can_hold(known, logical):
+        what = f"physicalType {shown(physical)} cannot hold a {logical}"
+        fitting = ", ".join(_PHYSICAL.get(logical, ())).lower()
+        write = f"write {_EXAMPLES.get(logical, f'one of {fitting}')}, or another logicalType"
+        raise ProblemError(source.problem(Code.CONTRACT_TYPE, (*loc, "physicalType"), what, write))
+    return known
+
+
+def fits(column: SchemaProperty, promised: str, found: str) -> bool:
+    """Say whether data of DuckDB's type ``found`` is what ``column`` promises, whose own type is ``promised``.
+
+    Where the contract leaves the physical type open, any that can hold the logical one is.
+    """
+    return found == promised or (column.physicalType is None and _can_hold(found, column.logicalType))
+
+
+def declaration(kind: str) -> dict[str, str]:
+    """Return how a contract declares a type of DuckDB: the logical one, and the physical where that decides none."""
+    known = _known(kind) or kind
+    logical = _logical(kind)
+    alone = "BIGINT" if logical == "integer" else _PHYSICAL.get(logical, ("",))[0]
+    decided = logical not in _EXAMPLES and known == alone
+    return {"logicalType": logical} | ({} if decided else {"physicalType": known.lower()})
+
+
+def _known(physical: str) -> str | None:
+    """Return DuckDB's own name of a type, None when it has none of that name."""
+    try:
+        return str(duckdb.sqltype(physical, connection=binder()))
+    except duckdb.Error:
+        return None
+
+
+def _can_hold(known: str, logical: str) -> bool:
+    if logical in ("array", "vector"):
+        return known.endswith("]")
+    return known.partition("(")[0] in _PHYSICAL[logical] and not known.endswith("]")
+
+
+def _logical(physical: str | None) -> str:
+    """Return the logical type that was meant with a physical one."""
+    known = _known(physical) if physical else None
+    return next((logical for logical in (*_PHYSICAL, "array") if known and _can_hold(known, logical)), "string")

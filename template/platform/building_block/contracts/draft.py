@@ -11,13 +11,12 @@ import duckdb
 import yaml
 from dagster_dbt import DbtProject
 
-from building_block.contracts.column_type import declaration
-from building_block.contracts.contract import SUFFIX
+from building_block.contracts.contract import SUFFIX, declaration
 from building_block.contracts.load import DBT_MODELS, published_models
 from building_block.dbt.manifest import in_process, parse
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
-from building_block.sql_text import folded
+from building_block.sql import folded
 from building_block.warehouse.client import Warehouse
 
 _HEADER = "# yaml-language-server: $schema=../platform/schemas/contract.json\n"

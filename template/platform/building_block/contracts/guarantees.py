@@ -11,9 +11,9 @@ import duckdb
 
 from building_block.contracts.changes import Change, Kind
 from building_block.contracts.contract import Column
-from building_block.contracts.engine import binder
 from building_block.contracts.load import Agreed
 from building_block.contracts.rule import DuplicateRule, Limit, QueryRule, RowRule, Rule
+from building_block.sql import binder
 
 
 class _Trend(Enum):

@@ -11,7 +11,7 @@ import yaml
 
 from building_block.contracts.contract import SUFFIX, Contract, contract
 from building_block.contracts.policy import breaches
-from building_block.contracts.retention.terms import faults
+from building_block.contracts.retention import faults
 from building_block.contracts.rule import Rule
 from building_block.contracts.rules import rules
 from building_block.contracts.standard import content, of_text

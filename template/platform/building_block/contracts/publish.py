@@ -1,22 +1,200 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""Publish one port: mask what dbt gives, check it against the contract, switch to it, let the warehouse follow."""
+"""Publish one port: mask what dbt gives, check it against the contract, switch to it, let the warehouse follow.
 
-from dataclasses import dataclass
+The files are written aside, checked there, and switched to by one rename. ``published/<port>/v<major>/current.json``
+names the release that is valid; a release is a folder whose files never change, so that who reads one while the next is
+published reads it to the end.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 
 import duckdb
+import pyarrow as pa
+from filelock import FileLock
 
-from building_block.contracts.dbt_yaml import CANDIDATE
-from building_block.contracts.engine import confine
+from building_block.contracts.contract import CONTRACT, Column, Contract, Masking
 from building_block.contracts.load import Agreed
-from building_block.contracts.masking import masked
-from building_block.contracts.publication import DATA, Publication, Release
-from building_block.contracts.retention.terms import of_port, today
+from building_block.contracts.retention import of_port, today
 from building_block.contracts.verify import Finding, broken, misshapen, verify
-from building_block.messages import Problem, ProblemError
-from building_block.project import Project
-from building_block.sql_text import literal, quoted
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import CANDIDATE, Project
+from building_block.sql import confine, literal, quoted
 from building_block.warehouse.client import Warehouse
+
+DATA = "data.parquet"
+POINTER = "current.json"
+_ASIDE = ".candidate-"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What ``current.json`` says."""
+
+    data: str
+    """The parquet file, relative to the folder of the pointer."""
+    contract: str
+    version: str
+    sha256: str
+    """Of the parquet file."""
+    rows: int
+    published_at: str
+
+
+class Publication:
+    """The releases of one major version of a port, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, project: Project, contract: Contract) -> "Publication":
+        """Return where the data of a contract is published."""
+        return cls(project.published / contract.name / f"v{contract.version.major}")
+
+    def current(self) -> Release | None:
+        """Return the valid release, None before the first."""
+        pointer = self.folder / POINTER
+        return Release(**json.loads(pointer.read_bytes())) if pointer.is_file() else None
+
+    @contextmanager
+    def candidate(self) -> Iterator[Path]:
+        """Yield a folder for the next release's parquet file; what is not switched to is gone after the block.
+
+        One process at a time: the others wait.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            for left in self.folder.glob(f"{_ASIDE}*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            aside = Path(mkdtemp(prefix=_ASIDE, dir=self.folder))
+            try:
+                yield aside
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+
+    def switch(self, aside: Path, rows: int, contract: bytes, version: str) -> Release:
+        """Make the parquet file in a candidate's folder the valid release; until the rename the last one is.
+
+        ``contract`` is the text of the contract that its data keeps.
+        """
+        with (aside / DATA).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        (aside / CONTRACT).write_bytes(contract)
+        (aside / f"{DATA}.sha256").write_text(f"{digest}  {DATA}\n", encoding="ascii")
+        name = hashlib.sha256(digest.encode() + contract).hexdigest()[:16]
+        release = Release(
+            data=f"{name}/{DATA}",
+            contract=f"{name}/{CONTRACT}",
+            version=version,
+            sha256=digest,
+            rows=rows,
+            published_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        for file in aside.iterdir():
+            _to_disk(file)
+        before = self.current()
+        if not (self.folder / name).is_dir():
+            aside.rename(self.folder / name)
+        pointer = self.folder / f".{POINTER}"
+        pointer.write_text(json.dumps(asdict(release), indent=2) + "\n", encoding="utf-8")
+        _to_disk(pointer)
+        pointer.replace(self.folder / POINTER)
+        self._remove_all_but(release, before)
+        return release
+
+    def _remove_all_but(self, *kept: Release | None) -> None:
+        """Remove older releases; the one before stays for whoever has just read the pointer."""
+        names = {release.data.partition("/")[0] for release in kept if release}
+        for entry in self.folder.iterdir():
+            if entry.is_dir() and entry.name not in names and not entry.name.startswith(_ASIDE):
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+
+
+# Masking: what becomes of personal data on its way --------------------------------------------------------------------
+
+KEY_VARIABLE = "BUILDING_BLOCK_MASKING_KEY"
+_HASH = "bb_masking_hash"
+_LEAST_CHARACTERS = 32
+_LAPTOP = "duckdb"
+
+
+def masked(connection: duckdb.DuckDBPyConnection, project: Project, contract: Contract) -> str:
+    """Return the columns of a SELECT that masks what the contract says; may teach ``connection`` to hash.
+
+    The key stays in this process: it is in no SQL, and so in no log, manifest or query history.
+
+    Raises:
+        ProblemError: a column is hashed and there is no key.
+    """
+    if any(column.masking is Masking.HASH for column in contract.columns):
+        hashed = _hashed(_key(project))
+        connection.create_function(_HASH, hashed, ["VARCHAR"], "VARCHAR", type="arrow")
+    return ", ".join(f"{_sql(column)} AS {column.sql}" for column in contract.columns)
+
+
+def _sql(column: Column) -> str:
+    match column.masking:
+        case Masking.HASH:
+            return f"{_HASH}({column.sql})"
+        case Masking.NULLIFY:
+            return f"NULL::{column.type}"
+        case Masking.TRUNCATE if column.type == "VARCHAR":
+            return f"left({column.sql}, {column.masking_length})"
+        case Masking.TRUNCATE:
+            return f"CAST(date_trunc('year', {column.sql}) AS {column.type})"
+        case _:
+            return column.sql
+
+
+def _hashed(key: bytes) -> Callable[[pa.ChunkedArray], pa.Array]:
+    def of(value: str | None) -> str | None:
+        return None if value is None else hmac.digest(key, value.encode(), "sha256").hex()
+
+    def hashed(values: pa.ChunkedArray) -> pa.Array:
+        # Each distinct value once: a column of customers repeats them.
+        coded = pa.chunked_array(values).combine_chunks().dictionary_encode()
+        return pa.array(map(of, coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
+
+    return hashed
+
+
+def _key(project: Project) -> bytes:
+    """Return the domain's key: the environment's, or on a laptop one that is made there and never committed."""
+    if said := os.environ.get(KEY_VARIABLE):
+        if len(said) < _LEAST_CHARACTERS:
+            what = f"the key has {len(said)} characters"
+            write = f"set one of {_LEAST_CHARACTERS} or more: `openssl rand -hex 32`"
+            raise ProblemError(Problem(Code.MASKING_KEY, KEY_VARIABLE, what, write))
+        return said.encode()
+    target = os.environ.get("DBT_TARGET", _LAPTOP)
+    if target != _LAPTOP:
+        what = f"a contract masks by hash, and the target {target} has no key"
+        write = f"set the secret {KEY_VARIABLE} where the target runs: `openssl rand -hex 32`, once for all time"
+        raise ProblemError(Problem(Code.MASKING_KEY, KEY_VARIABLE, what, write))
+    file = project.data / "masking.key"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
+        made.write(secrets.token_hex(32))
+    return file.read_bytes()
+
+
+# Publishing -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

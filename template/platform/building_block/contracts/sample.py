@@ -15,12 +15,11 @@ import duckdb
 
 from building_block.contracts.contract import Column, Masking
 from building_block.contracts.load import Agreed
-from building_block.contracts.patterns import Values
 from building_block.contracts.rule import SAMPLE_EXPRESSION, CountRule, DuplicateRule, RowRule, Rule
-from building_block.contracts.values import candidates
+from building_block.contracts.values import Values, candidates
 from building_block.contracts.verify import Finding, verify
 from building_block.messages import Code, Problem, ProblemError
-from building_block.sql_text import literal
+from building_block.sql import literal
 
 SAMPLE = "bb_contract_sample"
 """The temporary table that ``make`` makes."""

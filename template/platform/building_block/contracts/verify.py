@@ -12,7 +12,7 @@ import duckdb
 from building_block.contracts.contract import Contract
 from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
 from building_block.messages import Code, Problem
-from building_block.sql_text import folded, quoted
+from building_block.sql import folded, quoted
 
 _COUNTABLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "DATE")
 _BITS_A_ROW = 16

@@ -7,16 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 import dagster as dg
 import pyarrow as pa
 
-from building_block.contracts.retention.terms import Term, today
-from building_block.freshness import policy
-from building_block.ingest.entrance import Entrance
-from building_block.ingest.quarantine import keep_apart
+from building_block.automation import policy
+from building_block.contracts.retention import Term, today
+from building_block.ingest.entrance import Entrance, keep_apart
 from building_block.ingest.spec import IngestSpec
-from building_block.materialize.landed import Landed
 from building_block.project import Project
-from building_block.records import FINGERPRINT, Records
-from building_block.warehouse.metadata import RETENTION
-from building_block.warehouse.rewrite import ask
+from building_block.records import FINGERPRINT, Landed, Records
+from building_block.warehouse.client import ask
+from building_block.warehouse.io_manager import RETENTION
 
 _BY_CONDITION = "dagster/from_automation_condition"  # Dagster's tag on the runs that a condition, as a cron, starts
 

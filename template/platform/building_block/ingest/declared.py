@@ -7,12 +7,104 @@ from typing import Annotated, Any, Literal
 
 import dagster as dg
 import pyarrow as pa
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from building_block.ingest.column import Column
-from building_block.ingest.strict import Strict, wrong
 from building_block.messages import Code
 from building_block.project import Classification
+
+
+class Strict(BaseModel):
+    """A part of an ingest file: no unknown key, no silent conversion, no change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def wrong(what: str, write: str, *at: str | int, code: Code = Code.INGEST_VALUE) -> PydanticCustomError:
+    """Return the error a validator raises; ``at`` leads from the validated place to the faulty one."""
+    return PydanticCustomError("house", "{what}", {"what": what, "write": write, "at": at, "code": code})
+
+
+_TYPES = {
+    "string": ("VARCHAR", pa.string()),
+    "integer": ("INTEGER", pa.int32()),
+    "bigint": ("BIGINT", pa.int64()),
+    "double": ("DOUBLE", pa.float64()),
+    "boolean": ("BOOLEAN", pa.bool_()),
+    "date": ("DATE", pa.date32()),
+    "timestamp": ("TIMESTAMP", pa.timestamp("us")),
+}
+_DECIMAL = r"^decimal\(([1-9]|[12]\d|3[0-8]), ?(\d|[12]\d|3[0-8])\)$"
+
+
+def _known_type(text: str) -> str:
+    digits = re.match(_DECIMAL, text)
+    if text in _TYPES or (digits and int(digits[2]) <= int(digits[1])):
+        return text
+    if text.startswith("decimal"):
+        raise wrong(
+            f"`{text}` is not a decimal type",
+            'write `type: "decimal(18,2)"`: in quotes, since a comma ends a value inside {…}; at most 38 digits',
+        )
+    raise wrong(f"unknown type `{text}`", f"write one of {', '.join(_TYPES)}, decimal(precision,scale)")
+
+
+ColumnType = Annotated[
+    str,
+    AfterValidator(_known_type),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(_TYPES)}, {"type": "string", "pattern": _DECIMAL, "examples": ["decimal(18,4)"]}]}
+    ),
+]
+
+
+class Column(Strict):
+    """One column of the source that the raw table keeps, under the source's own name."""
+
+    name: str = Field(
+        min_length=1, description="the column's name in the file, letter by letter", examples=["InvoiceNo"]
+    )
+    type: ColumnType = Field(
+        description="what every value must be, exactly; decimal(precision,scale) stands in quotes", examples=["string"]
+    )
+    description: str | None = Field(
+        None,
+        description="what the column means; Dagster and the warehouse show it",
+        examples=["Number of the invoice."],
+    )
+    classification: Classification | None = Field(
+        None,
+        description="how far its values may go; default: the table's; of confidential or restricted ones no message "
+        "shows a value",
+        examples=["confidential"],
+    )
+    pii: bool = Field(
+        False,
+        description="whether its values are personal data, which a contract's retention may empty",
+        examples=[True],
+    )
+
+    @property
+    def sql_type(self) -> str:
+        """Return the DuckDB type."""
+        return _TYPES[self.type][0] if self.type in _TYPES else self.type.replace(" ", "").upper()
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """Return the Arrow type that DuckDB hands over for ``sql_type``."""
+        if self.type in _TYPES:
+            return _TYPES[self.type][1]
+        return pa.decimal128(*map(int, re.findall(r"\d+", self.type)))
+
 
 RESERVED = ("_source_file", "_partition_key")
 BROKEN_RULES = "_broken_rules"

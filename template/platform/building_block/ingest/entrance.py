@@ -1,5 +1,5 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""The contract at the entrance: rows are held against it before any of them is in the warehouse."""
+"""The contract at the entrance: rows are held against it before any of them is in the warehouse, and kept apart."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from building_block.contracts.engine import confine
 from building_block.contracts.rule import DuplicateRule, RowRule, Rule
 from building_block.contracts.verify import Finding, broken, verify
 from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.spec import IngestSpec
 from building_block.messages import ProblemError
-from building_block.sql_text import literal, quoted
+from building_block.project import Project
+from building_block.sql import confine, literal, quoted
+from building_block.warehouse.client import Warehouse, tried_again
 from building_block.warehouse.handover import BATCH_ROWS, offer, surfacing
-from building_block.warehouse.table import INCOMING
+from building_block.warehouse.table import INCOMING, OnSchemaChange, Table, keyed, replace_partitions
 
 
 @dataclass(frozen=True)
@@ -147,3 +149,47 @@ def _names(broken: Iterator[tuple[Rule, str]]) -> str:
     """Return SQL of the list of those rules' names whose condition is true."""
     cases = ", ".join(f"CASE WHEN {condition} THEN {literal(rule.name)} END" for rule, condition in broken)
     return f"list_filter([{cases}]::VARCHAR[], lambda name: name IS NOT NULL)"
+
+
+# The rows kept out: an asset beside the raw table, which the raw table's own asset writes -----------------------------
+
+
+def quarantine(project: Project, spec: IngestSpec) -> dg.AssetSpec:
+    """Return the asset ``<domain>/raw/<table>_quarantine``, which nothing materialises by itself."""
+    domain = project.domain
+    return dg.AssetSpec(
+        _key(project, spec),
+        group_name="raw",
+        description=f"Rows that break a rule of {spec.agreed.contract.file}, as they were read for raw/{spec.table}.",
+        owners=[spec.owner or domain.owner_email, f"team:{domain.owner_team}"],
+        tags={"classification": spec.classification},
+        kinds={spec.source.kind},
+        partitions_def=spec.partitions and spec.partitions.definition(),
+    )
+
+
+def keep_apart(
+    context: dg.AssetExecutionContext,
+    project: Project,
+    spec: IngestSpec,
+    entrance: Entrance,
+    judged: Mapping[str | None, Judged],
+) -> None:
+    """Write the rows of the judged partitions that do not come in, in one transaction, and tell Dagster of each."""
+    key = _key(project, spec)
+    table = Table.of(key)
+    rows = entrance.quarantined()
+    with tried_again(context.run), Warehouse(project.warehouse).writing() as connection:
+        if spec.partitions:
+            days = [*judged]
+            replace_partitions(connection, table, keyed(table, rows, days), days, OnSchemaChange.APPEND_NEW_COLUMNS)
+        else:
+            table.replace(connection, rows)
+    name = f"{table.layer}.{table.name}"
+    for day, found in judged.items():
+        metadata = {"dagster/row_count": found.quarantined, "dagster/table_name": name, **found.by_rule}
+        context.log_event(dg.AssetMaterialization(key, partition=day, metadata=metadata))
+
+
+def _key(project: Project, spec: IngestSpec) -> dg.AssetKey:
+    return dg.AssetKey([project.domain.slug, "raw", spec.quarantine])

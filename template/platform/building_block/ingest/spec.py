@@ -1,7 +1,12 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""The models of ``ingest/<table>.yaml``."""
+"""Ingest files: the models of ``ingest/<table>.yaml``, the loading of the folder, and their faults in sentences."""
 
+import json
+from collections.abc import Iterator
 from datetime import timedelta
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dagster._utils.schedules import is_valid_cron_string  # the very check that a ScheduleDefinition makes
@@ -10,20 +15,24 @@ from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
+from yaml.nodes import MappingNode, Node
 
-from building_block.contracts.load import Agreed
-from building_block.freshness import HOW_TO_WRITE, span
-from building_block.ingest.declared import DeclaredTable
-from building_block.ingest.kinds.csv_file import CsvFile
-from building_block.ingest.kinds.ndjson_file import NdjsonFile
-from building_block.ingest.kinds.parquet_file import ParquetFile
-from building_block.ingest.kinds.xlsx_file import XlsxFile
-from building_block.ingest.strict import wrong
+from building_block.automation import HOW_TO_WRITE, span
+from building_block.contracts.contract import fits
+from building_block.contracts.load import Agreed, consumed_table
+from building_block.ingest.binary_files import ParquetFile, XlsxFile
+from building_block.ingest.declared import DeclaredTable, wrong
+from building_block.ingest.text_files import CsvFile, NdjsonFile
+from building_block.messages import Code, Problem, ProblemError
+from building_block.project import Project
+from building_block.yaml_nodes import Kind, Location, parse, place
 
 KINDS = ("file",)
 
@@ -116,3 +125,174 @@ class IngestSpec(DeclaredTable):
             what, write = "nothing says what may be violated", "write `contract:` with a file of contracts/consumes/"
             raise wrong(what, write, "on_violation")
         return self
+
+
+# The JSON schema, for editors and for the names in messages -----------------------------------------------------------
+
+OWNED = "platform-owned: changed by `copier update` only; see platform/README.md"
+
+
+def ingest_schema() -> dict[str, Any]:
+    """Return the schema that ``platform/schemas/ingest.json`` holds."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$comment": OWNED, "$schema": dialect, **IngestSpec.model_json_schema()}
+
+
+def ingest_schema_text() -> str:
+    """Return the text of ``platform/schemas/ingest.json``."""
+    return json.dumps(ingest_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+# The folder -----------------------------------------------------------------------------------------------------------
+
+_INGEST = Kind(
+    name="an ingest file",
+    begins="write `description: …`, `source: …` and `columns: …`",
+    syntax=Code.INGEST_YAML,
+    key=Code.INGEST_KEY,
+    dates=True,
+)
+
+
+def load_specs(folder: Path, root: Path) -> list[IngestSpec]:
+    """Return the specs of all ``*.yaml`` and ``*.yml`` files directly in ``folder``, ordered by file name.
+
+    Raise one ProblemError with every problem of every file, each at its line.
+    """
+    specs: list[IngestSpec] = []
+    found: list[Problem] = []
+    claimed: dict[str, str] = {}
+    for path in sorted(folder.glob("[!.]*.y*ml")):
+        if path.suffix not in (".yaml", ".yml"):
+            continue
+        file = path.relative_to(root).as_posix()
+        try:
+            spec, where = _load(path, file, root)
+        except ProblemError as error:
+            found += error.problems
+            continue
+        for table in filter(None, (spec.table, spec.quarantine)):
+            if other := claimed.get(table):
+                what = f"table `{table}` is {other}'s already"
+                write = "write another `table:`, or drop a file"
+                found.append(Problem(Code.INGEST_DUPLICATE_TABLE, where, what, write))
+            claimed.setdefault(table, file)
+        specs.append(spec)
+    ProblemError.raise_any(found)
+    return specs
+
+
+def _load(path: Path, file: str, root: Path) -> tuple[IngestSpec, str]:
+    """Return the file's spec, and where it claims its table."""
+    values, node = parse(path.read_bytes(), file, _INGEST)
+    try:
+        spec = IngestSpec.model_validate({"table": path.stem} | values, context={"file": file})
+    except ValidationError as error:
+        raise ProblemError(*problems(error, file, node)) from None
+    if spec.contract:
+        found = consumed_table(Project(root), spec.contract, f"{file}:{place(node, ('contract',))[0]}")
+        ProblemError.raise_any(_unlike(spec, found, file, node))
+        spec = spec.keeping(found)
+    return spec, f"{file}:{place(node, ('table',))[0]}"
+
+
+def _unlike(spec: IngestSpec, agreed: Agreed, file: str, node: Node) -> Iterator[Problem]:
+    """Yield a problem for each column of the contract that the ingest file does not declare as it is there."""
+    declared = {column.name: (index, column) for index, column in enumerate(spec.columns)}
+    for column in agreed.contract.columns:
+        promised = f"{agreed.contract.file} promises"
+        if column.name not in declared:
+            line, _ = place(node, ("columns",))
+            what = f"{promised} the column `{column.name}`, which is not read"
+            write = f"write `- {{name: {column.name}, type: …}}`, or take it out of the contract"
+            yield Problem(Code.CONTRACT_COLUMN, f"{file}:{line}", what, write, "columns")
+            continue
+        index, found = declared[column.name]
+        if not fits(column.standard, column.type, found.sql_type):
+            line, at = place(node, ("columns", index, "type"))
+            what = f"{promised} {column.type}, and `{column.name}` is read as {found.sql_type}"
+            yield Problem(Code.CONTRACT_COLUMN, f"{file}:{line}", what, "write one of the two as the other", at)
+
+
+# Pydantic's errors as sentences of the house --------------------------------------------------------------------------
+
+
+def problems(error: ValidationError, file: str, node: MappingNode) -> list[Problem]:
+    """Return one problem for each error, in the file's order; ``node`` is the file's root."""
+    found = []
+    for details in error.errors(include_url=False):
+        code, loc, what, write = _sentence(details)
+        line, path = place(node, loc)
+        found.append((line, Problem(code, f"{file}:{line}", what, write, path)))
+    return [problem for _, problem in sorted(found, key=lambda pair: pair[0])]
+
+
+def _sentence(error: ErrorDetails) -> tuple[Code, Location, str, str]:
+    loc, context = error["loc"], error.get("ctx", {})
+    value, key = error["input"], str(loc[-1]) if loc else ""
+    shown = f"`{value}`" if isinstance(value, str | int | float) else "an empty value" if value is None else "this"
+    match error["type"]:
+        case "house":
+            return context["code"], loc + context["at"], context["what"], context["write"]
+        case "extra_forbidden":
+            known = list(_schema_at(loc[:-1]).get("properties", {}))
+            near = get_close_matches(key, known, 1)
+            write = f"write `{near[0]}`" if near else f"write one of {', '.join(known)}"
+            return Code.INGEST_KEY, loc, f"unknown key `{key}`", write
+        case "missing":
+            return Code.INGEST_KEY, loc, f"key `{key}` is missing", _example(loc)
+        case "union_tag_not_found":
+            if typo := get_close_matches("format", list(value), 1):
+                return Code.INGEST_KEY, (*loc, typo[0]), f"unknown key `{typo[0]}`", "write `format`"
+            choices = ", ".join(_schema_at(loc).get("discriminator", {}).get("mapping", {}))
+            return Code.INGEST_KEY, (*loc, "format"), "key `format` is missing", f"write one of {choices}"
+        case "union_tag_invalid":
+            what = f"`{context['tag']}` is not a choice"
+            return Code.INGEST_VALUE, (*loc, "format"), what, f"write one of {context['expected_tags']}"
+        case "literal_error":
+            return Code.INGEST_VALUE, loc, f"{shown} is not a choice", f"write {context['expected']}"
+        case "string_type":
+            what = f"{shown} is not text" if value is not None else f"`{key}` has no value"
+            return (
+                Code.INGEST_VALUE,
+                loc,
+                what,
+                'write text, in "quotes" if YAML would read it as a number, date or yes/no',
+            )
+        case "list_type":
+            return Code.INGEST_VALUE, loc, f"{shown} is not a list", "write items that begin with `- `"
+        case "model_type" | "model_attributes_type":
+            return Code.INGEST_VALUE, loc, f"{shown} is not a group of keys", f"write keys below `{key}:`"
+        case "string_too_short" | "too_short":
+            return Code.INGEST_VALUE, loc, f"`{key}` is empty", _example(loc)
+        case _:
+            return Code.INGEST_VALUE, loc, f"{shown} is not valid", _example(loc)
+
+
+def _example(loc: Location) -> str:
+    key, schema = loc[-1], _schema_at(loc)
+    if examples := schema.get("examples"):
+        return f"write `{key}: {examples[0]}`"
+    inner = _schema_at(loc[:-1]).get("properties", {}).get(key, {})
+    return f"write `{key}` with {inner.get('description', 'a value')}"
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return ingest_schema()
+
+
+def _schema_at(loc: Location) -> dict[str, Any]:
+    """Return the part of the JSON schema that describes a pydantic location, {} where there is none."""
+    schema = _schema()
+    for part in loc:
+        if isinstance(part, int):
+            schema = schema.get("items", {})
+        elif choices := schema.get("discriminator", {}).get("mapping"):
+            schema = {"$ref": choices.get(part, "")}
+        else:
+            schema = schema.get("properties", {}).get(part, {})
+        schema = next(iter(schema.get("anyOf", [])), {}) | {k: v for k, v in schema.items() if k != "anyOf"}
+        if reference := schema.get("$ref"):
+            schema = _schema()["$defs"].get(reference.rpartition("/")[2], {})
+    return schema

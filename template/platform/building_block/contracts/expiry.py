@@ -9,15 +9,14 @@ from pathlib import Path
 
 import duckdb
 
-from building_block.contracts.contract import contract
-from building_block.contracts.publication import CONTRACT, DATA, Publication
-from building_block.contracts.retention.terms import Term, of_port
+from building_block.contracts.contract import CONTRACT, contract
+from building_block.contracts.publish import DATA, Publication
+from building_block.contracts.retention import Term, of_port
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
-from building_block.sql_text import folded, literal, quoted
-from building_block.warehouse.client import Warehouse
-from building_block.warehouse.rewrite import is_due, rewrite
+from building_block.sql import folded, literal, quoted
+from building_block.warehouse.client import Warehouse, is_due, rewrite
 
 QUARANTINE = "_quarantine"
 """What the name of a raw table is followed by where its refused rows are kept."""

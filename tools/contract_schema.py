@@ -1,4 +1,3 @@
-# platform-owned: changed by `copier update` only; see platform/README.md
 """What an editor is told while one writes a contract: the keys of the standard that the house reads, and its own.
 
 The standard has many more, which stay allowed; ``poe contracts lint`` holds a file against the standard's own schema.
@@ -7,12 +6,11 @@ The standard has many more, which stay allowed; ``poe contracts lint`` holds a f
 from typing import Any
 
 from building_block.contracts.contract import CLASSES, PII, Masking
-from building_block.contracts.quality import METRICS, SEVERITIES
 from building_block.contracts.rule import OPERATORS, SAMPLE_EXPRESSION
-from building_block.contracts.rules import FORMATS, OPTIONS
+from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, SEVERITIES
 from building_block.contracts.service_levels import ACTION, UNITS, Action
 
-OWNED = "platform-owned: changed by `copier update` only; see platform/README.md"
+from tools.ownership import HEADER
 
 _LOGICAL = ("string", "integer", "number", "boolean", "date", "timestamp", "time", "array", "object", "map", "vector")
 MASKINGS = {
@@ -44,7 +42,7 @@ _OPTIONS = {
 def contract_schema() -> dict[str, Any]:
     """Return the JSON schema of a contract, with a description and an example of each key."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$comment": OWNED, "$schema": dialect, "title": "The contract of an output port"} | (
+    return {"$comment": HEADER, "$schema": dialect, "title": "The contract of an output port"} | (
         _group(
             {
                 "apiVersion": _key("version of the standard", "v3.2.0"),

@@ -1,12 +1,25 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""DuckDB, asked what it takes of a contract: without data, and without a way out."""
+"""Names and text as SQL, whatever is in them, and a DuckDB to ask what it takes, without data and without a way out."""
 
 from functools import cache
 from pathlib import Path
 
 import duckdb
 
-from building_block.sql_text import literal
+
+def quoted(*names: str) -> str:
+    """Return the names as one SQL identifier."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def literal(text: object) -> str:
+    """Return ``text``, or a path, as an SQL string."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def folded(name: str) -> bytes:
+    """Return what DuckDB compares names by: of ASCII letters, and only of them, it ignores the case."""
+    return name.encode().lower()
 
 
 def binder() -> duckdb.DuckDBPyConnection:

@@ -1,6 +1,11 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""Excel: the first row that is not blank has the names; blank rows are skipped; numbers have Excel's own 15 digits."""
+"""Files that only a library reads: Parquet and Excel.
 
+Of Parquet stored types are kept where they are the declared ones, else cast if nothing is lost. Of Excel the first row
+that is not blank has the names; blank rows are skipped; numbers have Excel's own 15 digits.
+"""
+
+import glob
 import posixpath
 import re
 import zipfile
@@ -14,9 +19,43 @@ import fastexcel
 import pyarrow as pa
 from pydantic import Field
 
-from building_block.ingest.kinds.file import FileSource, broken, empty
 from building_block.ingest.landed_file import Landed, LandedColumn, first_few
+from building_block.ingest.source import FileSource, broken, empty
 from building_block.messages import Code, Problem, ProblemError
+from building_block.sql import literal, quoted
+
+# Parquet --------------------------------------------------------------------------------------------------------------
+
+
+class LandedParquet(Landed):
+    """One Parquet file."""
+
+    def damage(self) -> list[Problem]:
+        """Return nothing: DuckDB's message says it all."""
+        return []
+
+    def places(self, rows: list[int]) -> list[tuple[str, str]]:
+        """Return the row's number, from 1."""
+        return [(self.shown, f"row {row}") for row in rows]
+
+
+class ParquetFile(FileSource):
+    """A Parquet file."""
+
+    format: Literal["parquet"] = Field(description="a Parquet file; its types are kept", examples=["parquet"])
+
+    def open(self, con: duckdb.DuckDBPyConnection, path: Path, shown: str, scratch: Path) -> LandedParquet:
+        """Open the file and read its schema."""
+        relation = f"read_parquet({literal(glob.escape(str(path)))}, hive_partitioning = false)"
+        try:
+            schema = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        except duckdb.Error as error:
+            raise ProblemError(broken(shown, f"not a Parquet file: {error}")) from error
+        columns = [LandedColumn(name, quoted(name), kind) for name, kind, *_ in schema]
+        return LandedParquet(con, shown, relation, columns)
+
+
+# Excel ----------------------------------------------------------------------------------------------------------------
 
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 

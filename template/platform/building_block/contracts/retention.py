@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from building_block.contracts.contract import Contract, contract
-from building_block.contracts.publication import CONTRACT
+from building_block.contracts.contract import CONTRACT, Contract, contract
 from building_block.contracts.service_levels import Action, Place
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
 from building_block.project import LAYERS, Project
-from building_block.sql_text import quoted
+from building_block.sql import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from building_block.ingest.spec import IngestSpec
 
+NAME = "bb_retention"
+"""Of the job, of its schedule and of each check."""
 DATES = ("date", "timestamp")
 """The types of an ingest file from which a row's age can be counted."""
 
@@ -182,7 +183,7 @@ def _tagged(project: Project, place: Place) -> tuple[str, ...]:
 
 
 def _ingests(project: Project) -> "dict[str, IngestSpec]":
-    from building_block.ingest.load import load_specs  # half a second of Dagster
+    from building_block.ingest.spec import load_specs  # half a second of Dagster
 
     return {spec.table: spec for spec in load_specs(project.ingest, project.root)}
 
