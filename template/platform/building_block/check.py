@@ -44,6 +44,23 @@ def check(project: Project, console: Console, parts: Collection[Part]) -> list[P
     return list(dict.fromkeys(found))
 
 
+def contracts(project: Project) -> list[Problem]:
+    """Return all that is wrong with the contracts by the standard, the policy, the models and the ingest files."""
+    from building_block.contracts.load import consumed, ports
+    from building_block.contracts.retention import faults
+
+    found: list[Problem] = []
+    try:
+        consumed(project)
+    except ProblemError as error:
+        found += error.problems
+    try:
+        found += faults(project, [port.contract for port in ports(project).values()])
+    except ProblemError as error:
+        found += error.problems
+    return list(dict.fromkeys(found))
+
+
 def _identity(project: Project) -> Iterator[Problem]:
     slug = project.domain.slug
     if not (project.root / "src" / slug).is_dir():

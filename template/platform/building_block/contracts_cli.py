@@ -20,16 +20,9 @@ commands = typer.Typer(
 @commands.command()
 def lint() -> None:
     """Hold every contract against the standard and the house's policy."""
-    from building_block.contracts.load import consumed, ports
+    from building_block.check import contracts
 
-    project = Project.here()
-    problems = []
-    for load in (ports, consumed):
-        try:
-            load(project)
-        except ProblemError as error:
-            problems += error.problems
-    ProblemError.raise_any(problems)
+    ProblemError.raise_any(contracts(Project.here()))
     Console().print("[green]✓[/] the contracts keep the standard and the policy")
 
 

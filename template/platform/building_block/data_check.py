@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from building_block.contracts.contract import Column, Contract
+from building_block.contracts.column import Column
+from building_block.contracts.contract import Contract
 from building_block.contracts.load import Agreed, named
 from building_block.contracts.verify import Finding, broken, misshapen, verify
 from building_block.ingest.landed_file import Landed, exact_cast, misfit

@@ -9,6 +9,7 @@ import yaml
 
 from building_block.contracts.derived import FOLDER, HEADER, models, pages
 from building_block.contracts.load import Agreed, ports
+from building_block.contracts.retention import faults
 from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.spec import load_specs
 from building_block.messages import Code, Problem, ProblemError
@@ -38,6 +39,7 @@ def derived(project: Project) -> dict[str, str]:
     """
     files = {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
     agreed = ports(project)
+    ProblemError.raise_any(faults(project, [port.contract for port in agreed.values()]))
     published = {PUBLISHED_MODELS: _published_models(agreed)} | pages(agreed, project.domain.slug)
     ProblemError.raise_any(_taken(project, published))
     return files | {RAW_SOURCES: _raw_sources(project)} | published

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from building_block.check import contracts
 from building_block.contracts.contract import contract
-from building_block.contracts.load import Agreed, consumed, ports
+from building_block.contracts.load import Agreed
 from building_block.contracts.policy import breaches
 from building_block.contracts.rules import rules
 from building_block.contracts.standard import of_text
@@ -42,13 +43,7 @@ def linted(tmp_path: Path) -> Callable[..., list[str]]:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        found: list[str] = []
-        for read in (ports, consumed):
-            try:
-                read(Project(tmp_path))
-            except ProblemError as error:
-                found += map(str, error.problems)
-        return found
+        return list(map(str, contracts(Project(tmp_path))))
 
     return lint
 

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from building_block.contracts.contract import Masking
+from building_block.contracts.column import Masking
 from building_block.contracts.rule import OPERATORS
 from building_block.contracts.rules import FORMATS, METRICS, OPTIONS
 

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from building_block.contracts.contract import Column, Contract
+from building_block.contracts.column import Column
+from building_block.contracts.contract import Contract
 from building_block.contracts.load import Agreed
 from building_block.contracts.publish import POINTER
 from building_block.contracts.rule import DuplicateRule

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from building_block.contracts.changes import Change, Kind
-from building_block.contracts.contract import CLASSES, Column, Contract, Masking
+from building_block.contracts.column import CLASSES, Column, Masking
+from building_block.contracts.contract import Contract
 from building_block.contracts.guarantees import changed_rules
 from building_block.contracts.load import Agreed
 from building_block.contracts.service_levels import Action, Retention

@@ -11,7 +11,8 @@ import duckdb
 import yaml
 from dagster_dbt import DbtProject
 
-from building_block.contracts.contract import SUFFIX, declaration
+from building_block.contracts.column import declaration
+from building_block.contracts.contract import SUFFIX
 from building_block.contracts.load import DBT_MODELS, published_models
 from building_block.dbt.manifest import in_process, parse
 from building_block.messages import Code, Problem, ProblemError, nearest

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from building_block.contracts.changes import Change, Kind
-from building_block.contracts.contract import Column
+from building_block.contracts.column import Column
 from building_block.contracts.load import Agreed
 from building_block.contracts.rule import DuplicateRule, Limit, QueryRule, RowRule, Rule
 from building_block.sql import binder

@@ -11,7 +11,6 @@ import yaml
 
 from building_block.contracts.contract import SUFFIX, Contract, contract
 from building_block.contracts.policy import breaches
-from building_block.contracts.retention import faults
 from building_block.contracts.rule import Rule
 from building_block.contracts.rules import rules
 from building_block.contracts.standard import content, of_text
@@ -42,8 +41,7 @@ def ports(project: Project) -> dict[str, Agreed]:
             the error carries every problem of every file.
     """
     found, problems = _folder(project, project.contracts, _with_policy)
-    kept = faults(project, (port.contract for port in found.values()))
-    ProblemError.raise_any([*problems, *_unmatched(project, found, problems), *kept, *_described_twice(project)])
+    ProblemError.raise_any([*problems, *_unmatched(project, found, problems), *_described_twice(project)])
     return found
 
 

@@ -4,7 +4,8 @@
 import re
 from collections.abc import Iterator
 
-from building_block.contracts.contract import CLASSES, PII, Column, Contract, Masking
+from building_block.contracts.column import CLASSES, PII, Column, Masking
+from building_block.contracts.contract import Contract
 from building_block.contracts.rule import DuplicateRule, Rule
 from building_block.messages import Code, Problem, shown
 

@@ -23,7 +23,8 @@ import duckdb
 import pyarrow as pa
 from filelock import FileLock
 
-from building_block.contracts.contract import CONTRACT, Column, Contract, Masking
+from building_block.contracts.column import Column, Masking
+from building_block.contracts.contract import CONTRACT, Contract
 from building_block.contracts.load import Agreed
 from building_block.contracts.retention import of_port, today
 from building_block.contracts.verify import Finding, broken, misshapen, verify

@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from building_block.contracts.contract import Column, Contract
+from building_block.contracts.column import Column
+from building_block.contracts.contract import Contract
 from building_block.messages import Code, Problem, ProblemError, nearest, one_line, shown
 from building_block.sql import binder, literal
 from building_block.yaml_nodes import Location

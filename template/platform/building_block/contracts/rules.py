@@ -7,7 +7,8 @@ from typing import Any
 
 from open_data_contract_standard.model import DataQuality
 
-from building_block.contracts.contract import Column, Contract
+from building_block.contracts.column import Column
+from building_block.contracts.contract import Contract
 from building_block.contracts.rule import (
     OBJECT,
     OPERATORS,

@@ -13,7 +13,7 @@ from random import Random
 
 import duckdb
 
-from building_block.contracts.contract import Column, Masking
+from building_block.contracts.column import Column, Masking
 from building_block.contracts.load import Agreed
 from building_block.contracts.rule import SAMPLE_EXPRESSION, CountRule, DuplicateRule, RowRule, Rule
 from building_block.contracts.values import Values, candidates

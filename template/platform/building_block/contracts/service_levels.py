@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from open_data_contract_standard.model import ServiceLevelAgreementProperty
 
+from building_block.contracts.column import Column
 from building_block.contracts.standard import ContractFile
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
 from building_block.project import LAYERS
 from building_block.yaml_nodes import Location
-
-if TYPE_CHECKING:
-    from building_block.contracts.contract import Column
 
 UNITS = {
     "hours": ("h", "hr", "hour", "hours"),
@@ -87,12 +84,12 @@ class Retention:
 
     span: Span
     action: Action
-    column: "Column"
+    column: Column
     places: tuple[Place, ...]
     loc: Location
 
 
-def service_levels(source: ContractFile, columns: "Sequence[Column]") -> tuple[Retention | None, Span | None]:
+def service_levels(source: ContractFile, columns: Sequence[Column]) -> tuple[Retention | None, Span | None]:
     """Return retention and frequency; raise ProblemError for what of them cannot be read."""
     spans: dict[str, Span] = {}
     retention: Retention | None = None
@@ -145,8 +142,8 @@ def _action(source: ContractFile, level: ServiceLevelAgreementProperty, loc: Loc
 
 
 def _elements(
-    source: ContractFile, said: str, columns: "Sequence[Column]", loc: Location
-) -> tuple["Column", tuple[Place, ...]]:
+    source: ContractFile, said: str, columns: Sequence[Column], loc: Location
+) -> tuple[Column, tuple[Place, ...]]:
     """Return the port's own column by whose values a row grows old, and the other tables where its rows lie."""
     table = source.content.schema_[0]
     own: list[str] = []
@@ -187,7 +184,7 @@ def _misfit(parts: list[str], element: str, port: str) -> tuple[str, str]:
     return f"{'.'.join(parts[:2])} stands twice", "keep the column that a row's age counts from"
 
 
-def _counted_from(source: ContractFile, name: str, columns: "Sequence[Column]", loc: Location) -> "Column":
+def _counted_from(source: ContractFile, name: str, columns: Sequence[Column], loc: Location) -> Column:
     dates = {one.name: one for one in columns if one.type == "DATE" or one.type.startswith("TIMESTAMP")}
     column = next((one for one in columns if one.name == name), None)
     if column and column.name in dates:

@@ -20,7 +20,7 @@ from typing import Any
 
 from duckdb.sqltypes import DuckDBPyType
 
-from building_block.contracts.contract import Column, Masking
+from building_block.contracts.column import Column, Masking
 from building_block.sql import binder, literal
 
 MOST = 1 << 40

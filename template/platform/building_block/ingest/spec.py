@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node
 
 from building_block.automation import HOW_TO_WRITE, span
-from building_block.contracts.contract import fits
+from building_block.contracts.column import fits
 from building_block.contracts.load import Agreed, consumed_table
 from building_block.ingest.binary_files import ParquetFile, XlsxFile
 from building_block.ingest.declared import DeclaredTable, wrong
