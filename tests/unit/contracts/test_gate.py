@@ -26,7 +26,7 @@ class Repository:
         file.write_text(text, encoding="utf-8", newline="\n")
 
     def port(self, name: str, text: str = GOOD) -> None:
-        text = text.replace("  - name: orders", f"  - name: {name}").replace("element: orders.", f"element: {name}.")
+        text = text.replace("  - name: orders", f"  - name: {name}").replace("orders.ordered_at", f"{name}.ordered_at")
         self.write(f"contracts/{name}.odcs.yaml", text)
         self.write(f"dbt/models/published/{name}.sql", "SELECT 1")
 
@@ -95,7 +95,7 @@ def test_many_changes_are_named_up_to_three(repository: Repository) -> None:
     for column in ("order_id", "line", "ordered_at", "shipped_on", "sku"):
         repository.replace(f"name: {column},", f"name: {column}_,")
     repository.replace("[order_id, sku]", "[order_id_, sku_]")
-    repository.replace("element: orders.ordered_at", "element: orders.ordered_at_")
+    repository.replace("orders.ordered_at,", "orders.ordered_at_,")
     (refused,) = repository.refused()
     assert "column ordered_at is now ordered_at_ and 3 more; write `version: 2.0.0`" in refused
 
@@ -241,7 +241,10 @@ def test_all_contracts_are_judged_at_once(repository: Repository) -> None:
 
 
 def test_contracts_of_what_the_domain_consumes_are_their_owners_to_change(repository: Repository) -> None:
-    repository.write("contracts/consumes/stock.odcs.yaml", GOOD.replace("  - name: orders", "  - name: stock"))
+    repository.write(
+        "contracts/consumes/stock.odcs.yaml",
+        GOOD.replace("  - name: orders", "  - name: stock").replace("orders.o", "stock.o"),
+    )
     repository.commit()
     repository.replace("  - name: stock", "  - name: stocks", "contracts/consumes/stock.odcs.yaml")
     assert repository.gate().keys() == {"orders"}

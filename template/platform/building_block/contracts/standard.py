@@ -65,7 +65,8 @@ def content(path: Path, file: str) -> bytes:
 def of_text(text: bytes, file: str) -> ContractFile:
     """Return the contract in ``text``, as ``read`` does."""
     values, node = parse(text, file, _CONTRACT)
-    ProblemError.raise_any(problems(values, file, node))
+    # Two keys that cannot be shown, as two of blanks, look alike.
+    ProblemError.raise_any(dict.fromkeys(problems(values, file, node)))
     try:
         content = OpenDataContractStandard.model_validate(values)
     except pydantic.ValidationError as error:  # the package's models are here and there narrower than its schema
