@@ -50,7 +50,7 @@ def bytes_of_warehouse(project: StampedProject) -> dict[str, list[tuple]]:
 def test_a_first_build_makes_the_whole_graph_and_shows_it_in_a_table(built_once):
     assert built_once.query("select count(*), count(distinct _partition_key) from raw.invoices") == [(2748, 36)]
     layers = {layer for (layer,) in built_once.query("select distinct table_schema from information_schema.tables")}
-    assert layers == {"raw", "staging", "intermediate", "marts", "published", "ml"}
+    assert layers == {"raw", "staging", "intermediate", "marts", "candidate", "published", "ml"}
 
 
 def test_rows_carry_the_file_and_the_partition_that_they_came_from(built_once):
@@ -375,20 +375,21 @@ def test_every_reason_to_reject_a_line_is_given_and_no_line_is_lost(built):
     day = built.root / "sample" / "retail" / "2010-12-02.csv"
     header = day.read_text().splitlines()[0]
     line = "{},20112,TEAPOT,{},2010-12-02 09:00:00,{},12437.0,EIRE"
-    bad = [("1", 1, "0.0"), ("2", 0, "1.0"), ("3", -1, "1.0"), ("C4", 1, "1.0"), ("5", 2, "1.5"), ("C6", -2, "1.5")]
+    lines = [("", 1, "0.0"), ("", 0, "1.0"), ("", -1, "1.0"), ("C", 1, "1.0"), ("", 2, "1.5"), ("C", -2, "1.5")]
+    bad = [(f"{sign}90000{number}", *rest) for number, (sign, *rest) in enumerate(lines, start=1)]
     day.write_text("\n".join([header, *(line.format(*row) for row in bad)]) + "\n")
     assert built.poe("build").returncode == 0
     rejected = built.query(
         "select invoice_number, rejection_reason from marts.orders_rejected where order_date = '2010-12-02' order by 1"
     )
     assert rejected == [
-        ("1", "price is not positive"),
-        ("2", "quantity is zero"),
-        ("3", "negative quantity without a cancellation"),
-        ("C4", "cancellation with a positive quantity"),
+        ("900001", "price is not positive"),
+        ("900002", "quantity is zero"),
+        ("900003", "negative quantity without a cancellation"),
+        ("C900004", "cancellation with a positive quantity"),
     ]
     cleaned = built.query("select invoice_number from marts.orders_cleaned where order_date = '2010-12-02' order by 1")
-    assert cleaned == [("5",), ("C6",)]
+    assert cleaned == [("900005",), ("C900006",)]
 
 
 def test_a_model_that_does_not_run_is_named_with_its_file(built):

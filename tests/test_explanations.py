@@ -472,10 +472,10 @@ def test_lint_outside_of_a_repository_ends_in_the_message_of_the_example(project
 
 
 def test_a_model_that_breaks_a_rule_ends_in_the_message_of_the_example(project):
-    project.write("dbt/models/marts/hasty.sql", "select order_date from {{ ref('daily_orders') }}\n")
+    project.write("dbt/models/intermediate/int_hasty.sql", "select order_date from {{ ref('orders_cleaned') }}\n")
     project.write(
-        "dbt/models/marts/hasty.yml",
-        "models:\n- name: hasty\n  description: One row per day with orders.\n  columns:\n"
+        "dbt/models/intermediate/int_hasty.yml",
+        "models:\n- name: int_hasty\n  description: One row per day with orders.\n  columns:\n"
         "  - {name: order_date, data_type: date, data_tests: [unique, not_null]}\n",
     )
     result = project.run("building-block", "check", "models")

@@ -149,10 +149,10 @@ FAULTS = {
         "permitted: ['stg_retail__invoices']; let a published model read marts only",
     ),
     "a published model that reads staging without a ref": bad_model(
-        "published/daily_orders",
+        "published/orders",
         "select cast(invoiced_at as date) as order_date\nfrom staging.stg_retail__invoices\n",
         None,
-        "BB515 dbt/models/published/daily_orders.sql: `daily_orders` contains hard-coded table references: "
+        "BB515 dbt/models/published/orders.sql: `orders` contains hard-coded table references: "
         "['staging.stg_retail__invoices']. Use `{{ ref(...) }}` or `{{ source(..., ...) }}` instead; ",
     ),
     "a mart that reads a source": bad_model(

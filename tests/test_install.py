@@ -194,7 +194,9 @@ def test_an_installed_project_imports_its_packages_from_its_own_folder(installed
 def test_dg_finds_the_components_of_the_platform_by_their_entry_point(installed):
     components = {item["key"] for item in json.loads(installed.run("dg", "list", "components", "--json"))["items"]}
     of_platform = {key for key in components if key.startswith("building_block.")}
-    assert of_platform == {"building_block.components.DbtModels", "building_block.components.IngestFolder"}
+    assert of_platform == {
+        f"building_block.components.{name}" for name in ("DbtModels", "IngestFolder", "PublishedPorts")
+    }
 
 
 def test_dg_loads_all_definitions_of_an_installed_project(installed):

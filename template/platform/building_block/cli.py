@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 
 from building_block.check import Part
+from building_block.check import check as checked
+from building_block.check import lint as linted
 from building_block.contracts_cli import commands as contracts
 from building_block.messages import ProblemError
 from building_block.project import Project
@@ -64,17 +66,13 @@ def check(
     ] = None,
 ) -> None:
     """Check the platform's and the derived files, that all definitions load, and the rules for models."""
-    from building_block.check import check as run
-
-    _end([str(problem) for problem in run(_entered(), Console(), parts or [Part.FILES, Part.DEFINITIONS])])
+    _end([str(problem) for problem in checked(_entered(), Console(), parts or [Part.FILES, Part.DEFINITIONS])])
 
 
 @app.command()
 def lint() -> None:
     """Run every hook of a commit on every file, on those that git does not know yet, too."""
-    from building_block.check import lint as run
-
-    raise SystemExit(run(Project.here()))
+    raise SystemExit(linted(Project.here()))
 
 
 @app.command()
