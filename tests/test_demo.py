@@ -30,7 +30,8 @@ def test_the_demonstration_installs_builds_and_shows_its_tables(tmp_path):
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith("published/")] == [
-        "published/daily_orders"
+        "published/daily_orders",
+        "published/orders",
     ]
     assert "To see the graph in the browser: cd build/sales && " in result.stdout
     assert StampedProject(clone / "build" / "sales").query("select count(*) from raw.invoices") == [(2748,)]
