@@ -145,14 +145,14 @@ FAULTS = {
         "published/daily_orders",
         FROM_STAGING,
         None,
-        "BB515 dbt/models/published/daily_orders.sql: `daily_orders` references upstream models that are not "
+        "BB515 dbt/models/published/daily_orders.sql: `daily_orders_v1` references upstream models that are not "
         "permitted: ['stg_retail__invoices']; let a published model read marts only",
     ),
     "a published model that reads staging without a ref": bad_model(
         "published/orders",
         "select cast(invoiced_at as date) as order_date\nfrom staging.stg_retail__invoices\n",
         None,
-        "BB515 dbt/models/published/orders.sql: `orders` contains hard-coded table references: "
+        "BB515 dbt/models/published/orders.sql: `orders_v1` contains hard-coded table references: "
         "['staging.stg_retail__invoices']. Use `{{ ref(...) }}` or `{{ source(..., ...) }}` instead; ",
     ),
     "a mart that reads a source": bad_model(

@@ -499,8 +499,8 @@ EXPLANATIONS = {
         what="A model breaks a rule of its layer: its name, its description, the test of its key, or what it reads.",
         example=(
             "BB515 dbt/models/intermediate/int_hasty.sql: `int_hasty` references upstream models that are not "
-            "permitted: ['orders_cleaned']; let an intermediate model read staging and intermediate only, or except "
-            "it in its .yml: "
+            "permitted: ['orders_cleaned']; let an intermediate model read staging and intermediate ones only, or "
+            "except it in its .yml: "
             "`config: {meta: {dbt-bouncer: {skip_checks: [check_lineage_permitted_upstream_models]}}}`"
         ),
         why=(
