@@ -5,10 +5,10 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 
 import duckdb
 import pyarrow as pa
+from filelock import FileLock
 
 from building_block.contracts.contract import Column, Contract, Masking
 from building_block.messages import Code, Problem, ProblemError
@@ -63,11 +63,8 @@ def _hashed(key: bytes) -> Callable[[pa.ChunkedArray], pa.Array]:
 def _key(project: Project) -> bytes:
     """Return the domain's key: the environment's, or on a laptop one that is made there and never committed."""
     if said := os.environ.get(KEY_VARIABLE):
-        if len(said) < _LEAST_CHARACTERS:
-            what = f"the key has {len(said)} characters"
-            write = f"set one of {_LEAST_CHARACTERS} or more: `openssl rand -hex 32`"
-            raise ProblemError(Problem(Code.MASKING_KEY, KEY_VARIABLE, what, write))
-        return said.encode()
+        write = f"set one of {_LEAST_CHARACTERS} or more: `openssl rand -hex 32`"
+        return _long_enough(said.encode(), KEY_VARIABLE, write)
     target = os.environ.get("DBT_TARGET", _LAPTOP)
     if target != _LAPTOP:
         what = f"a contract masks by hash, and the target {target} has no key"
@@ -75,6 +72,17 @@ def _key(project: Project) -> bytes:
         raise ProblemError(Problem(Code.MASKING_KEY, KEY_VARIABLE, what, write))
     file = project.data / "masking.key"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-        made.write(secrets.token_hex(32))
-    return file.read_bytes()
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():  # whole by one rename: of a key that is empty every hash can be undone
+            new = file.with_suffix(".new")
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as made:
+                made.write(secrets.token_hex(32))
+            new.replace(file)
+    return _long_enough(file.read_bytes(), project.relative(file), "delete the file, and the next build makes a key")
+
+
+def _long_enough(key: bytes, where: str, write: str) -> bytes:
+    if len(key) < _LEAST_CHARACTERS:
+        what = f"the key has {len(key)} characters"
+        raise ProblemError(Problem(Code.MASKING_KEY, where, what, write))
+    return key

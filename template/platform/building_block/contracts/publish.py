@@ -13,9 +13,9 @@ from building_block.contracts.masking import masked
 from building_block.contracts.publication import DATA, Publication, Release
 from building_block.contracts.retention.terms import of_port, today
 from building_block.contracts.verify import Finding, broken, misshapen, verify
-from building_block.messages import Problem, ProblemError
+from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.sql_text import literal, quoted
+from building_block.sql_text import literal, parquet, quoted
 from building_block.warehouse.client import Warehouse
 
 
@@ -43,7 +43,7 @@ def publish(project: Project, port: Agreed) -> Published:
         _write(project, port, data)
         with duckdb.connect() as connection:
             confine(connection, data)
-            findings = verify(connection, f"read_parquet({literal(data)})", port.rules)
+            findings = verify(connection, parquet(data), port.rules)
         if any(finding.rule.blocking and not finding.kept for finding in findings):
             return Published(findings, None)
         release = publication.switch(aside, _rows(data), contract, str(port.contract.version))
@@ -65,12 +65,18 @@ def _write(project: Project, port: Agreed, data: Path) -> None:
         rows = f"(SELECT {masked(connection, project, port.contract)} FROM {candidate})"
         if term := of_port(port.contract):
             rows = f"({term.kept(rows, port.contract.retention.column.type, today())})"
-        connection.execute(f"COPY {rows} TO {literal(data)} (FORMAT parquet)")
+        try:
+            connection.execute(f"COPY {rows} TO {literal(data)} (FORMAT parquet)")
+        except (duckdb.DataError, duckdb.ProgrammingError) as error:
+            # DuckDB quotes the value, which no mask has seen; without `from None` Dagster would record it.
+            what = f"the model's SQL fails over the data it reads: {type(error).__name__}, about a value not shown here"
+            write = f"put the SQL right; `FROM {candidate}` in a SQL client of the warehouse shows the value"
+            raise ProblemError(Problem(Code.CANDIDATE_FAILED, where, what, write)) from None
 
 
 def _rows(data: Path) -> int:
     with duckdb.connect() as connection:
-        return connection.execute(f"SELECT count(*) FROM read_parquet({literal(data)})").fetchone()[0]
+        return connection.execute(f"SELECT count(*) FROM {parquet(data)}").fetchone()[0]
 
 
 def _follow(project: Project, port: Agreed, data: Path) -> None:
@@ -83,6 +89,9 @@ def _follow(project: Project, port: Agreed, data: Path) -> None:
     ]
     with Warehouse(project.warehouse).writing() as connection:
         connection.execute("CREATE SCHEMA IF NOT EXISTS published")
-        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_parquet({literal(data)})")
+        views = f"FROM duckdb_views() WHERE schema_name = 'published' AND view_name = {literal(port.contract.name)}"
+        if connection.execute(views).fetchone():  # dbt made it, before there was a contract
+            connection.execute(f"DROP VIEW {table}")
+        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {parquet(data)}")
         for comment in comments:
             connection.execute(comment)
