@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from building_block.messages import Code, Problem, ProblemError
 
@@ -14,6 +14,8 @@ LAYERS = ("raw", "staging", "intermediate", "marts", "published")
 """The folders of data in the order in which it walks; each is a warehouse schema and a Dagster group too."""
 
 Classification = Literal["public", "internal", "confidential", "restricted"]
+CLASSES: tuple[Classification, ...] = get_args(Classification)
+"""From the least confidential one on."""
 """How far data may go, from the least to the most confidential."""
 
 DATA_VARIABLE = "BUILDING_BLOCK_DATA"

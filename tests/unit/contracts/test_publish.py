@@ -54,7 +54,9 @@ def test_a_value_that_does_not_fit_is_not_told(tmp_path):
     with pytest.raises(ProblemError) as caught:
         publish(project, port)
     [problem] = caught.value.problems
-    assert str(problem).startswith("BB618 dbt/models/published/people.sql: the model's SQL fails over the data it reads")
+    assert str(problem).startswith(
+        "BB618 dbt/models/published/people.sql: the model's SQL fails over the data it reads"
+    )
     assert "ada@" not in str(problem)
     assert caught.value.__suppress_context__  # or Dagster would record what DuckDB said
 

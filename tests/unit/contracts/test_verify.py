@@ -148,7 +148,11 @@ def test_multiples_of_floating_numbers_are_held_as_a_person_writes_them(connecti
 @pytest.mark.parametrize(
     ("query", "must_be", "said"),
     [
-        ("SELECT count(*) FROM {object} WHERE CAST(a AS BIGINT) > 5", 0, "The query fails over this data, or returns no"),
+        (
+            "SELECT count(*) FROM {object} WHERE CAST(a AS BIGINT) > 5",
+            0,
+            "The query fails over this data, or returns no",
+        ),
         ("SELECT max(a) FROM {object}", "eve@example.com", "a text measured; allowed: exactly eve@example.com"),
     ],
 )

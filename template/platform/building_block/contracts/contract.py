@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any
 
 from open_data_contract_standard.model import CustomProperty, SchemaObject, SchemaProperty
 
@@ -19,11 +19,10 @@ from building_block.contracts.column_type import column_type
 from building_block.contracts.service_levels import Retention, Span, service_levels
 from building_block.contracts.standard import ContractFile
 from building_block.messages import Code, Problem, ProblemError, shown
-from building_block.project import Classification
+from building_block.project import CLASSES
 from building_block.sql_text import quoted
 from building_block.yaml_nodes import Location
 
-CLASSES: tuple[str, ...] = get_args(Classification)
 PII = "pii"
 SUFFIX = ".odcs.yaml"
 

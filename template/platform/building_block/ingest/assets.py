@@ -130,7 +130,7 @@ def _column_schema(spec: IngestSpec) -> dg.TableSchema:
                 column.name,
                 type=column.type,
                 description=column.description,
-                tags={"classification": column.classification or spec.classification},
+                tags={"classification": spec.classification_of(column)},
             )
             for column in spec.columns
         ]

@@ -65,7 +65,7 @@ class Column(Strict):
     )
     pii: bool = Field(
         False,
-        description="whether its values are personal data, which a contract's retention may empty",
+        description="whether its values are personal data: at least confidential, and a contract's retention may empty it",
         examples=[True],
     )
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJs
 from building_block.ingest.column import Column
 from building_block.ingest.strict import Strict, wrong
 from building_block.messages import Code
-from building_block.project import Classification
+from building_block.project import CLASSES, Classification
 
 RESERVED = ("_source_file", "_partition_key")
 BROKEN_RULES = "_broken_rules"
@@ -97,6 +97,11 @@ class DeclaredTable(Strict):
         origin = RESERVED if self.partitions else RESERVED[:1]
         fields = [(column.name, column.arrow_type) for column in self.columns]
         return pa.schema(fields + [(name, pa.string()) for name in origin])
+
+    def classification_of(self, column: Column) -> Classification:
+        """Return how far a column's values may go; personal data is at least confidential, whatever is declared."""
+        said = column.classification or self.classification
+        return max(said, "confidential", key=CLASSES.index) if column.pii else said
 
     @field_validator("columns")
     @classmethod

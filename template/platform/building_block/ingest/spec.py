@@ -18,12 +18,14 @@ from pydantic import (
 
 from building_block.contracts.load import Agreed
 from building_block.freshness import HOW_TO_WRITE, span
+from building_block.ingest.column import Column
 from building_block.ingest.declared import DeclaredTable
 from building_block.ingest.kinds.csv_file import CsvFile
 from building_block.ingest.kinds.ndjson_file import NdjsonFile
 from building_block.ingest.kinds.parquet_file import ParquetFile
 from building_block.ingest.kinds.xlsx_file import XlsxFile
 from building_block.ingest.strict import wrong
+from building_block.project import CLASSES, Classification
 
 KINDS = ("file",)
 
@@ -99,6 +101,15 @@ class IngestSpec(DeclaredTable):
     def quarantine(self) -> str | None:
         """Return the table of the rows that break the contract, None where none is kept apart."""
         return f"{self.table}_quarantine" if self.on_violation == "quarantine" else None
+
+    def classification_of(self, column: Column) -> Classification:
+        """Return how far a column's values may go; what the contract says of it counts here, too."""
+        said = super().classification_of(column)
+        promised = self.agreed and self.agreed.contract.column.get(column.name)
+        if not promised:
+            return said
+        least = "confidential" if promised.is_pii else "public"
+        return max(said, least, promised.classification or least, key=CLASSES.index)
 
     @field_validator("source", mode="before")
     @classmethod
