@@ -32,7 +32,7 @@ _EXAMPLES = {
 }
 """What to write for the logical types that decide no type of DuckDB by themselves."""
 _NOT_IN_PARQUET = ("hugeint", "uhugeint", "timestamp_s", "timestamp_ms", "enum", "bit", "array")
-"""What DuckDB writes into a parquet file as another type: HUGEINT, that of each `sum()`, as DOUBLE; FLOAT[3] as FLOAT[]."""
+"""What DuckDB writes into a parquet file as another type: HUGEINT, as of a `sum()`, as DOUBLE, FLOAT[3] as FLOAT[]."""
 
 
 def column_type(source: ContractFile, column: SchemaProperty, loc: Location) -> str:

@@ -69,7 +69,8 @@ def _write(project: Project, port: Agreed, data: Path) -> None:
             connection.execute(f"COPY {rows} TO {literal(data)} (FORMAT parquet)")
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             # DuckDB quotes the value, which no mask has seen; without `from None` Dagster would record it.
-            what = f"the model's SQL fails over the data it reads: {type(error).__name__}, about a value that is not shown"
+            fault = type(error).__name__
+            what = f"the model's SQL fails over the data it reads: {fault}, about a value that is not shown"
             name = f"{CANDIDATE}.{port.contract.name}"
             write = f"put the SQL right; `FROM {name}` in a SQL client of the warehouse shows the value"
             raise ProblemError(Problem(Code.CANDIDATE_FAILED, where, what, write)) from None

@@ -10,7 +10,7 @@ import pyarrow as pa
 from building_block.contracts.retention.terms import Term, today
 from building_block.freshness import policy
 from building_block.ingest.entrance import Entrance
-from building_block.ingest.quarantine import keep_apart
+from building_block.ingest.quarantine import keep_apart, take_back
 from building_block.ingest.spec import IngestSpec
 from building_block.materialize.landed import Landed
 from building_block.project import Project
@@ -76,6 +76,7 @@ def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -
         if spec.agreed is None:
             batches = (batch for key in keys for batch in read(key))  # each is opened when the one before is exhausted
             yield dg.Output(pa.RecordBatchReader.from_batches(spec.arrow_schema, batches))
+            take_back(context, project, spec, keys)
             return
         with Entrance.open(spec) as entrance:
             judged = {key: entrance.judge(read(key), key or spec.table) for key in keys}
@@ -87,6 +88,8 @@ def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -
             if spec.quarantine:  # before the others come in, and with them the record that the data was read
                 keep_apart(context, project, spec, entrance, judged)
             yield dg.Output(entrance.admitted())
+            if not spec.quarantine:  # written by now, so that no row is nowhere
+                take_back(context, project, spec, keys)
 
     return ingest
 

@@ -65,7 +65,7 @@ class Column(Strict):
     )
     pii: bool = Field(
         False,
-        description="whether its values are personal data: at least confidential, and a contract's retention may empty it",
+        description="whether its values are personal data, confidential at least; a contract's retention may empty it",
         examples=[True],
     )
 
