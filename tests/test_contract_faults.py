@@ -33,6 +33,12 @@ def files(project: StampedProject) -> dict[str, bytes]:
     ("path", "old", "new", "beginning"),
     [
         (ORDERS, "tags: [pii]", "tags: [pii", f"BB601 {ORDERS}:34: not YAML"),
+        (
+            "contracts/late.odcs.yaml",
+            None,
+            GOOD,
+            "BB607 contracts/late.odcs.yaml:13 schema[0].name: the table is called",
+        ),
         ("dbt/models/published/late.sql", None, "select 1\n", "BB607 dbt/models/published/late.sql:1: the model is"),
         (
             "contracts/late.odcs.yaml",
@@ -52,6 +58,19 @@ def files(project: StampedProject) -> dict[str, bytes]:
             "^[A-Z]?[0-9]{6}$",
             "^[A-Z?$",
             f"BB606 {ORDERS}:21 schema[0].properties[0].logicalTypeOptions.pattern:",
+        ),
+        (
+            ORDERS,
+            "{property: masking, value: hash}",
+            "{property: masking, value: none}",
+            f"BB615 {ORDERS}:35 schema[0]",
+        ),
+        (ORDERS, "        tags: [pii]\n", "", f"BB615 {ORDERS}:34 schema[0].properties[2].customProperties[0]: `cust"),
+        (
+            ORDERS,
+            "classification: confidential",
+            "classification: internal",
+            f"BB614 {ORDERS}:32 schema[0].properties[2]",
         ),
         (ORDERS, "version: 1.0.0", "version: one", f"BB605 {ORDERS}:5 version: `one` is not a semantic version"),
     ],

@@ -16,7 +16,7 @@ from building_block import check, generate
 from building_block.contracts.expiry import look
 from building_block.contracts.gate import gate
 from building_block.contracts.load import Agreed, named, ports
-from building_block.contracts.publish import masked, refused
+from building_block.contracts.publish import masked, publish, refused
 from building_block.contracts.retention import terms, today
 from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
@@ -257,6 +257,13 @@ def target_without_a_key(project: StampedProject) -> None:
         masked(connection, Project(project.root), port.contract)
 
 
+def model_that_fails_over_its_data(project: StampedProject) -> None:
+    port, rows = orders(project, units="'six ' || i")
+    with Warehouse(warehouse(project)).writing() as connection:
+        connection.execute(f"CREATE SCHEMA candidate; CREATE VIEW candidate.orders AS {rows[1:-1]}")
+    publish(Project(project.root), port)
+
+
 def missing_data(project: StampedProject) -> None:
     measured(Project(project.root), "export/orders.parquet")
 
@@ -308,6 +315,7 @@ IN_THIS_PROCESS = {
     Code.SETTING_LOCKED: setting("models: {sales: {marts: {+schema: gold}}}\n"),
     Code.SETTING_SYNTAX: setting("vars:\n  first_day: {2010-12-01\n"),
     Code.DOMAIN_NAME: other_domain_name,
+    Code.CANDIDATE_FAILED: model_that_fails_over_its_data,
     Code.CONTRACT_REF: gated(lambda _: None, ref="mian"),
     Code.CONTRACT_BUMP: gated(without_country),
     Code.CONTRACT_APPROVAL: gated(without_masking),

@@ -93,6 +93,21 @@ def test_a_row_comes_in_once_the_rule_allows_it(project):
     assert project.query(counts) == [(2748, 0)]
 
 
+def test_no_row_stays_in_a_quarantine_that_is_switched_off(project):
+    put_under_contract(project, "quarantine", columns="")
+    project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 5000", "maximum: 20")
+    assert project.poe("build", "raw/invoices").returncode == 0
+    counts = "SELECT (SELECT count(*) FROM raw.invoices), (SELECT count(*) FROM raw.invoices_quarantine)"
+    [(admitted, apart)] = project.query(counts)
+    assert (apart > 36, apart + admitted) == (True, 2748)
+    project.replace(INVOICES, "on_violation: quarantine\n", "")
+    assert project.poe("build", "raw/invoices").returncode == 1  # nothing comes in, so all stays where it is
+    assert project.query(counts) == [(admitted, apart)]
+    project.replace(INVOICES, "contract: invoices\n", "")
+    assert project.poe("build", "raw/invoices").returncode == 0
+    assert project.query(counts) == [(2748, 0)]
+
+
 def test_a_day_that_breaks_the_contract_is_stopped_and_what_was_published_stays(built):
     before = built.query("FROM published.daily_orders ORDER BY ALL")
     put_under_contract(built, "block", columns="")

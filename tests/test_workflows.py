@@ -209,6 +209,15 @@ def test_a_pull_request_is_compared_with_what_it_would_be_merged_into(clone):
     assert refused.returncode == 1
     assert [line.split()[0] for line in refused.stderr.splitlines() if line.startswith("BB")] == ["BB621", "BB622"]
     assert "after 1.0.1 at HEAD^1" in refused.stderr
+    order_lines = (clone.root / "contracts/orders.odcs.yaml").read_text().split("      - name: ")[6]
+    for branch, old, new, codes in (
+        ("lower", "classification: internal", "classification: public", ["BB621", "BB622"]),
+        ("narrow", "decimal(18,4)", "decimal(9,2)", ["BB621"]),
+        ("drop", f"      - name: {order_lines}", "", ["BB621"]),
+    ):
+        clone.git("reset", "--quiet", "--hard", "HEAD^1")
+        refused = merged(branch, old, new)
+        assert [line.split()[0] for line in refused.stderr.splitlines() if line.startswith("BB")] == codes, branch
 
 
 def test_a_project_without_a_lock_file_is_no_error(clone):

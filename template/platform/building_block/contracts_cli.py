@@ -124,6 +124,6 @@ def check(
         verdict = (
             "[green]kept[/]" if one.kept else "[red]broken[/]" if one.rule.blocking else "[yellow]broken, warns[/]"
         )
-        table.add_row(one.rule.name, escape(str(one.measured)), str(one.rule.limit), verdict)
+        table.add_row(one.rule.name, escape(one.shown), str(one.rule.limit), verdict)
     Console().print(table)
     ProblemError.raise_any(broken(port.contract, findings, f"put right {data}, or what makes it"))

@@ -18,7 +18,7 @@ from building_block.ingest.landed_file import Landed, exact_cast, misfit
 from building_block.ingest.text_files import CsvFile
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.sql import folded, literal, quoted
+from building_block.sql import folded, parquet, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import Table
 
@@ -88,7 +88,7 @@ def _files(data: str, contract: Contract) -> Iterator[tuple[duckdb.DuckDBPyConne
         if is_csv:
             yield connection, _typed(connection, data, contract, Path(scratch))
             return
-        relation = f"read_parquet({literal(data)}, hive_partitioning = false)"
+        relation = parquet(data)
         try:
             connection.sql(f"FROM {relation} LIMIT 0")
         except duckdb.Error as error:

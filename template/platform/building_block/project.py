@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from building_block.messages import Code, Problem, ProblemError
 
@@ -17,6 +17,7 @@ CANDIDATE = "candidate"
 
 Classification = Literal["public", "internal", "confidential", "restricted"]
 """How far data may go, from the least to the most confidential."""
+CLASSES: tuple[Classification, ...] = get_args(Classification)
 
 DATA_VARIABLE = "BUILDING_BLOCK_DATA"
 

@@ -17,6 +17,11 @@ def literal(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def parquet(file: object) -> str:
+    """Return SQL after FROM that reads a parquet file; a folder above it named ``day=1`` gives it no column."""
+    return f"read_parquet({literal(file)}, hive_partitioning = false)"
+
+
 def folded(name: str) -> bytes:
     """Return what DuckDB compares names by: of ASCII letters, and only of them, it ignores the case."""
     return name.encode().lower()

@@ -239,3 +239,25 @@ def test_no_levels_of_nesting_end_the_process():
 def test_the_rules_of_the_good_contract_have_names_of_their_own():
     names = [rule.name for rule in rules(load(GOOD).contract)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("logical", "physical"),
+    [
+        ("integer", "hugeint"),
+        ("object", "struct(total hugeint)"),
+        ("array", "integer[3]"),
+        ("array", "enum('a')[]"),
+    ],
+)
+def test_a_type_that_a_parquet_file_does_not_keep_is_refused(logical, physical):
+    column = f"""\
+      - name: total
+        description: Of all.
+        logicalType: {logical}
+        physicalType: "{physical}"
+        classification: internal
+    quality:
+      - {{metric: rowCount"""
+    [message] = messages(GOOD.replace("    quality:\n      - {metric: rowCount", column))
+    assert message.startswith("BB604 76 schema[0].properties[8].physicalType: a parquet file, as which `total` is publ")

@@ -143,3 +143,24 @@ def test_multiples_of_floating_numbers_are_held_as_a_person_writes_them(connecti
     connection.execute(f"CREATE TABLE t AS SELECT CAST(range * {multiple} AS DOUBLE) AS a FROM range(1000)")
     connection.execute(f"INSERT INTO t VALUES ({bad})")
     assert [finding.measured for finding in verify(connection, "t", port.rules)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("query", "must_be", "said"),
+    [
+        (
+            "SELECT count(*) FROM {object} WHERE CAST(a AS BIGINT) > 5",
+            0,
+            "The query fails over this data, or returns no",
+        ),
+        ("SELECT max(a) FROM {object}", "eve@example.com", "a text measured; allowed: exactly eve@example.com"),
+    ],
+)
+def test_what_a_rules_own_sql_finds_is_told_without_a_value_of_the_data(connection, query, must_be, said):
+    connection.execute("CREATE TABLE t AS SELECT 'ada@example.com' AS a")
+    port = agree(text("a", required=True), quality=[{"type": "sql", "id": "own", "query": query, "mustBe": must_be}])
+    filled, own = verify(connection, "t", port.rules)
+    assert filled.kept  # the others are asked all the same
+    assert not own.kept
+    assert said in own.sentence
+    assert "ada" not in own.sentence + own.shown

@@ -21,14 +21,16 @@ class Shop:
 
     root: Path
 
-    def spec(self, columns: dict[str, str] = COLUMNS, format: str = "csv", **others: object) -> IngestSpec:
+    def spec(self, columns: dict[str, str | dict] = COLUMNS, format: str = "csv", **others: object) -> IngestSpec:
         source = {"kind": "file", "format": format, "folder": "landing", "when_missing": "fail"}
         source |= {"pattern": f"{{partition_key}}.{format}"} | others.pop("source", {})
         content = {
             "description": "a table",
             "source": source,
             "partitions": {"cadence": "daily", "start": "2020-01-01"},
-            "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
+            "columns": [
+                {"name": name} | (said if isinstance(said, dict) else {"type": said}) for name, said in columns.items()
+            ],
         } | others
         content = {key: value for key, value in content.items() if value is not None}
         (self.root / "ingest/t.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -8,6 +8,7 @@ import yaml
 from building_block.ingest.entrance import Entrance
 from building_block.ingest.spec import IngestSpec, load_specs
 from building_block.messages import ProblemError
+from building_block.warehouse.metadata import CONFIDENTIAL
 
 from tests.unit.ingest.conftest import DAY, Shop
 
@@ -225,3 +226,21 @@ def test_a_table_of_the_quarantines_name_is_refused(shop: Shop) -> None:
         "BB104 ingest/t_quarantine.yaml:1: table `t_quarantine` is ingest/t.yaml's already; write another `table:`, or "
         "drop a file"
     )
+
+
+@pytest.mark.parametrize(
+    ("declared", "promised"),
+    [
+        ({"pii": True}, {}),
+        ({"pii": True, "classification": "public"}, {}),
+        ({}, {"tags": ["pii"]}),
+        ({"classification": "public"}, {"classification": "restricted"}),
+    ],
+)
+def test_personal_data_and_what_a_contract_calls_confidential_is_shown_nowhere(shop: Shop, declared, promised) -> None:
+    column = {"name": "id", "logicalType": "integer", "physicalType": "integer"} | promised
+    contract = CONTRACT | {"schema": [{"name": "t", "properties": [column]}]}
+    spec = under(shop, contract, columns={"id": {"type": "integer"} | declared})
+    shop.land("id\nada@example.com\n")
+    assert "a value does not fit" in refusal(shop, spec)
+    assert spec.classification_of(spec.columns[0]) in CONFIDENTIAL  # nor by a preview

@@ -168,7 +168,7 @@ def _result(key: dg.AssetKey, finding: Finding) -> dg.AssetCheckResult:
         passed=finding.kept,
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
         description=finding.sentence,
-        metadata={"measured": str(finding.measured), "allowed": str(finding.rule.limit)},
+        metadata={"measured": finding.shown, "allowed": str(finding.rule.limit)},
     )
 
 

@@ -9,18 +9,18 @@ restricted.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, get_args
+from typing import Any
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 from open_data_contract_standard.model import CustomProperty, SchemaProperty
 
 from building_block.contracts.standard import ContractFile
 from building_block.messages import Code, ProblemError, shown
-from building_block.project import Classification
+from building_block.project import CLASSES
 from building_block.sql import binder, quoted
 from building_block.yaml_nodes import Location
 
-CLASSES: tuple[str, ...] = get_args(Classification)
 PII = "pii"
 
 
@@ -117,9 +117,11 @@ _EXAMPLES = {
     "object": "struct(street varchar, city varchar)",
     "map": "map(varchar, double)",
     "array": "varchar[]",
-    "vector": "float[384]",
+    "vector": "float[]",
 }
 """What to write for the logical types that decide no type of DuckDB by themselves."""
+_NOT_IN_PARQUET = ("hugeint", "uhugeint", "timestamp_s", "timestamp_ms", "enum", "bit", "array")
+"""What DuckDB writes into a parquet file as another type: HUGEINT, as of a `sum()`, as DOUBLE, FLOAT[3] as FLOAT[]."""
 
 
 def column_type(source: ContractFile, column: SchemaProperty, loc: Location) -> str:
@@ -156,6 +158,18 @@ def fits(column: SchemaProperty, promised: str, found: str) -> bool:
     Where the contract leaves the physical type open, any that can hold the logical one is.
     """
     return found == promised or (column.physicalType is None and _can_hold(found, column.logicalType))
+
+
+def unkept(kind: str) -> str | None:
+    """Return that part of DuckDB's type ``kind`` which a parquet file holds as another one, None when it keeps all."""
+    return _unkept(duckdb.sqltype(kind, connection=binder()))
+
+
+def _unkept(kind: DuckDBPyType) -> str | None:
+    if kind.id in _NOT_IN_PARQUET:
+        return str(kind)
+    parts = kind.children if kind.id in ("struct", "list", "map") else ()
+    return next((found for _, part in parts if (found := _unkept(part))), None)
 
 
 def declaration(kind: str) -> dict[str, str]:

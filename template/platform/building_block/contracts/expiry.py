@@ -15,7 +15,7 @@ from building_block.contracts.retention import Term, of_port
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project
-from building_block.sql import folded, literal, quoted
+from building_block.sql import folded, literal, parquet, quoted
 from building_block.warehouse.client import Warehouse, is_due, rewrite
 
 QUARANTINE = "_quarantine"
@@ -188,7 +188,7 @@ def _past(project: Project, term: Term, data: Path, day: date) -> Iterator[Found
         term = of_port(contract(read(stored, project.relative(stored))))
         if term is None:
             return
-    relation = f"read_parquet({literal(data)}, hive_partitioning = false)"
+    relation = parquet(data)
     with duckdb.connect() as connection:
         try:
             types = {column: kind for column, kind, *_ in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}

@@ -231,6 +231,22 @@ CONTRACTS = {
             "That none repeats is then checked at each publication."
         ),
     ),
+    Code.CANDIDATE_FAILED: Explanation(
+        what="The SQL of a published model fails over the data that it reads, as a cast of a text that is no number.",
+        example=(
+            "BB618 dbt/models/published/orders.sql: the model's SQL fails over the data it reads: ConversionException, "
+            "about a value that is not shown; put the SQL right; `FROM candidate.orders` in a SQL client of the "
+            "warehouse shows the value"
+        ),
+        why=(
+            "What was published before stays valid. DuckDB quotes the value, no mask has seen it yet, and Dagster "
+            "would keep the message: so it is not shown."
+        ),
+        fix=(
+            "Open the warehouse in a SQL client and ask `FROM candidate.<port>`: DuckDB says which value it is. Clean "
+            "it in staging, or write `try_cast` where an empty field is as good."
+        ),
+    ),
     Code.CONTRACT_REF: Explanation(
         what="`poe contracts gate` cannot read the contracts as they were.",
         example=(

@@ -4,7 +4,7 @@
 import re
 from collections.abc import Iterator
 
-from building_block.contracts.column import CLASSES, PII, Column, Masking
+from building_block.contracts.column import CLASSES, PII, Column, Masking, unkept
 from building_block.contracts.contract import Contract
 from building_block.contracts.rule import DuplicateRule, Rule
 from building_block.messages import Code, Problem, shown
@@ -20,6 +20,8 @@ def breaches(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
     yield from _description(contract)
     yield from _key(contract, rules)
     yield from _tagged_table(contract)
+    for column in contract.columns:
+        yield from _parquet(contract, column)
     for check in (_classification, _personal, _masking):
         for column in contract.columns:
             yield from check(contract, column)
@@ -74,6 +76,13 @@ def _key(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
         if not column.standard.required:
             what, write = f"the key column `{column.name}` may be empty", "write `required: true`"
             yield contract.source.problem(Code.CONTRACT_KEY, column.loc, what, write)
+
+
+def _parquet(contract: Contract, column: Column) -> Iterator[Problem]:
+    if part := unkept(column.type):
+        what = f"a parquet file, as which `{column.name}` is published, does not keep {part.lower()} as it is"
+        write = "write another type, such as bigint, decimal(38,0), varchar or varchar[], and cast to it in the model"
+        yield contract.source.problem(Code.CONTRACT_TYPE, (*column.loc, "physicalType"), what, write)
 
 
 def _classification(contract: Contract, column: Column) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from building_block.contracts.retention import of_port, today
 from building_block.contracts.verify import Finding, broken, misshapen, verify
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import CANDIDATE, Project
-from building_block.sql import confine, literal, quoted
+from building_block.sql import confine, literal, parquet, quoted
 from building_block.warehouse.client import Warehouse
 
 DATA = "data.parquet"
@@ -178,11 +178,8 @@ def _hashed(key: bytes) -> Callable[[pa.ChunkedArray], pa.Array]:
 def _key(project: Project) -> bytes:
     """Return the domain's key: the environment's, or on a laptop one that is made there and never committed."""
     if said := os.environ.get(KEY_VARIABLE):
-        if len(said) < _LEAST_CHARACTERS:
-            what = f"the key has {len(said)} characters"
-            write = f"set one of {_LEAST_CHARACTERS} or more: `openssl rand -hex 32`"
-            raise ProblemError(Problem(Code.MASKING_KEY, KEY_VARIABLE, what, write))
-        return said.encode()
+        write = f"set one of {_LEAST_CHARACTERS} or more: `openssl rand -hex 32`"
+        return _long_enough(said.encode(), KEY_VARIABLE, write)
     target = os.environ.get("DBT_TARGET", _LAPTOP)
     if target != _LAPTOP:
         what = f"a contract masks by hash, and the target {target} has no key"
@@ -190,9 +187,20 @@ def _key(project: Project) -> bytes:
         raise ProblemError(Problem(Code.MASKING_KEY, KEY_VARIABLE, what, write))
     file = project.data / "masking.key"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as made:
-        made.write(secrets.token_hex(32))
-    return file.read_bytes()
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():  # whole by one rename: of a key that is empty every hash can be undone
+            new = file.with_suffix(".new")
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as made:
+                made.write(secrets.token_hex(32))
+            new.replace(file)
+    return _long_enough(file.read_bytes(), project.relative(file), "delete the file, and the next build makes a key")
+
+
+def _long_enough(key: bytes, where: str, write: str) -> bytes:
+    if len(key) < _LEAST_CHARACTERS:
+        what = f"the key has {len(key)} characters"
+        raise ProblemError(Problem(Code.MASKING_KEY, where, what, write))
+    return key
 
 
 # Publishing -----------------------------------------------------------------------------------------------------------
@@ -222,7 +230,7 @@ def publish(project: Project, port: Agreed) -> Published:
         _write(project, port, data)
         with duckdb.connect() as connection:
             confine(connection, data)
-            findings = verify(connection, f"read_parquet({literal(data)})", port.rules)
+            findings = verify(connection, parquet(data), port.rules)
         if any(finding.rule.blocking and not finding.kept for finding in findings):
             return Published(findings, None)
         release = publication.switch(aside, _rows(data), contract, str(port.contract.version))
@@ -244,12 +252,20 @@ def _write(project: Project, port: Agreed, data: Path) -> None:
         rows = f"(SELECT {masked(connection, project, port.contract)} FROM {candidate})"
         if term := of_port(port.contract):
             rows = f"({term.kept(rows, port.contract.retention.column.type, today())})"
-        connection.execute(f"COPY {rows} TO {literal(data)} (FORMAT parquet)")
+        try:
+            connection.execute(f"COPY {rows} TO {literal(data)} (FORMAT parquet)")
+        except (duckdb.DataError, duckdb.ProgrammingError) as error:
+            # DuckDB quotes the value, which no mask has seen; without `from None` Dagster would record it.
+            fault = type(error).__name__
+            what = f"the model's SQL fails over the data it reads: {fault}, about a value that is not shown"
+            name = f"{CANDIDATE}.{port.contract.name}"
+            write = f"put the SQL right; `FROM {name}` in a SQL client of the warehouse shows the value"
+            raise ProblemError(Problem(Code.CANDIDATE_FAILED, where, what, write)) from None
 
 
 def _rows(data: Path) -> int:
     with duckdb.connect() as connection:
-        return connection.execute(f"SELECT count(*) FROM read_parquet({literal(data)})").fetchone()[0]
+        return connection.execute(f"SELECT count(*) FROM {parquet(data)}").fetchone()[0]
 
 
 def _follow(project: Project, port: Agreed, data: Path) -> None:
@@ -262,6 +278,9 @@ def _follow(project: Project, port: Agreed, data: Path) -> None:
     ]
     with Warehouse(project.warehouse).writing() as connection:
         connection.execute("CREATE SCHEMA IF NOT EXISTS published")
-        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM read_parquet({literal(data)})")
+        views = f"FROM duckdb_views() WHERE schema_name = 'published' AND view_name = {literal(port.contract.name)}"
+        if connection.execute(views).fetchone():  # dbt made it, before there was a contract
+            connection.execute(f"DROP VIEW {table}")
+        connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {parquet(data)}")
         for comment in comments:
             connection.execute(comment)

@@ -27,7 +27,7 @@ class Finding:
 
     rule: Rule
     measured: Any
-    """Rows, percent of the rows, or what the rule's own SQL returned."""
+    """Rows, percent of the rows, or what the rule's own SQL returned; None where that failed or was not one value."""
 
     @property
     def kept(self) -> bool:
@@ -35,14 +35,22 @@ class Finding:
         return self.rule.limit.holds(self.measured)
 
     @property
+    def shown(self) -> str:
+        """Return what was measured, for a person; a text may be a value of the data, which no record is to keep."""
+        if self.measured is None:
+            return "nothing"
+        return "a text" if isinstance(self.measured, str) else str(self.measured)
+
+    @property
     def sentence(self) -> str:
         """Return what was found, for a person."""
         if self.measured is None:
-            return f"{self.rule.description} The query returned no single value; allowed: {self.rule.limit}"
+            said = "The query fails over this data, or returns no single value"
+            return f"{self.rule.description} {said}; allowed: {self.rule.limit}"
         unit = " percent of the" if self.rule.limit.percent else ""
         rows = "row breaks it" if self.measured == 1 and not unit else "rows break it"
         counted = rows if isinstance(self.rule, RowRule | DuplicateRule) else "measured"
-        return f"{self.rule.description} {self.measured}{unit} {counted}; allowed: {self.rule.limit}"
+        return f"{self.rule.description} {self.shown}{unit} {counted}; allowed: {self.rule.limit}"
 
 
 def misshapen(connection: duckdb.DuckDBPyConnection, relation: str, contract: Contract, where: str) -> list[Problem]:
@@ -81,8 +89,7 @@ def verify(connection: duckdb.DuckDBPyConnection, relation: str, rules: Sequence
             measured[key.rule.name] = connection.execute(key.by_hashing(total)).fetchone()[0]
     for rule in rules:
         if isinstance(rule, QueryRule):
-            rows = connection.execute(rule.query).fetchmany(2)
-            measured[rule.name] = rows[0][0] if len(rows) == 1 else None
+            measured[rule.name] = _answer(connection, rule.query)
     return [Finding(rule, _in_unit(rule, measured[rule.name], total)) for rule in rules]
 
 
@@ -193,6 +200,14 @@ def _by_scan(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], keys:
     counts = connection.execute(f"SELECT {', '.join(asked.values())} FROM {OBJECT}").fetchone()
     # DuckDB counts NULL where every row is NULL.
     return {name: int(count or 0) for name, count in zip(asked, counts, strict=True)}
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    try:
+        rows = connection.execute(query).fetchmany(2)
+    except (duckdb.DataError, duckdb.ProgrammingError):  # as of a cast; DuckDB's words quote the value
+        return None
+    return rows[0][0] if len(rows) == 1 else None
 
 
 def _in_unit(rule: Rule, measured: Any, total: int) -> Any:

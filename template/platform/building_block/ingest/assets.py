@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from building_block.automation import policy
 from building_block.contracts.retention import Term, today
-from building_block.ingest.entrance import Entrance, keep_apart
+from building_block.ingest.entrance import Entrance, keep_apart, take_back
 from building_block.ingest.spec import IngestSpec
 from building_block.project import Project
 from building_block.records import FINGERPRINT, Landed, Records
@@ -74,6 +74,7 @@ def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -
         if spec.agreed is None:
             batches = (batch for key in keys for batch in read(key))  # each is opened when the one before is exhausted
             yield dg.Output(pa.RecordBatchReader.from_batches(spec.arrow_schema, batches))
+            take_back(context, project, spec, keys)
             return
         with Entrance.open(spec) as entrance:
             judged = {key: entrance.judge(read(key), key or spec.table) for key in keys}
@@ -85,6 +86,8 @@ def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -
             if spec.quarantine:  # before the others come in, and with them the record that the data was read
                 keep_apart(context, project, spec, entrance, judged)
             yield dg.Output(entrance.admitted())
+            if not spec.quarantine:  # written by now, so that no row is nowhere
+                take_back(context, project, spec, keys)
 
     return ingest
 
@@ -128,7 +131,7 @@ def _column_schema(spec: IngestSpec) -> dg.TableSchema:
                 column.name,
                 type=column.type,
                 description=column.description,
-                tags={"classification": column.classification or spec.classification},
+                tags={"classification": spec.classification_of(column)},
             )
             for column in spec.columns
         ]

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from building_block.messages import Code
-from building_block.project import Classification
+from building_block.project import CLASSES, Classification
 
 
 class Strict(BaseModel):
@@ -89,7 +89,7 @@ class Column(Strict):
     )
     pii: bool = Field(
         False,
-        description="whether its values are personal data, which a contract's retention may empty",
+        description="whether its values are personal data, confidential at least; a contract's retention may empty it",
         examples=[True],
     )
 
@@ -189,6 +189,11 @@ class DeclaredTable(Strict):
         origin = RESERVED if self.partitions else RESERVED[:1]
         fields = [(column.name, column.arrow_type) for column in self.columns]
         return pa.schema(fields + [(name, pa.string()) for name in origin])
+
+    def classification_of(self, column: Column) -> Classification:
+        """Return how far a column's values may go; personal data is at least confidential, whatever is declared."""
+        said = column.classification or self.classification
+        return max(said, "confidential", key=CLASSES.index) if column.pii else said
 
     @field_validator("columns")
     @classmethod

@@ -20,7 +20,7 @@ from building_block.project import Project
 from building_block.sql import confine, literal, quoted
 from building_block.warehouse.client import Warehouse, tried_again
 from building_block.warehouse.handover import BATCH_ROWS, offer, surfacing
-from building_block.warehouse.table import INCOMING, OnSchemaChange, Table, keyed, replace_partitions
+from building_block.warehouse.table import INCOMING, OF_PARTITIONS, OnSchemaChange, Table, keyed, replace_partitions
 
 
 @dataclass(frozen=True)
@@ -191,5 +191,24 @@ def keep_apart(
         context.log_event(dg.AssetMaterialization(key, partition=day, metadata=metadata))
 
 
+def take_back(
+    context: dg.AssetExecutionContext, project: Project, spec: IngestSpec, keys: Sequence[str | None]
+) -> None:
+    """Empty what a quarantine that is switched off still has of partitions that have come in whole."""
+    warehouse, table = Warehouse(project.warehouse), Table.of(_key(project, spec))
+    if not warehouse.path.exists():
+        return
+    with tried_again(context.run):
+        with warehouse.reading() as connection:
+            columns = table.columns(connection) or {}
+        if BROKEN_RULES not in columns:  # none, or a table of its own that is named so
+            return
+        with warehouse.writing() as connection:
+            if spec.partitions:
+                connection.execute(f"DELETE FROM {table} WHERE {OF_PARTITIONS}", [list(keys)])
+            else:
+                connection.execute(f"DELETE FROM {table}")
+
+
 def _key(project: Project, spec: IngestSpec) -> dg.AssetKey:
-    return dg.AssetKey([project.domain.slug, "raw", spec.quarantine])
+    return dg.AssetKey([project.domain.slug, "raw", f"{spec.table}_quarantine"])

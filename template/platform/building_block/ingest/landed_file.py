@@ -156,7 +156,7 @@ def _misfits(landed: Landed, table: DeclaredTable) -> list[Problem]:
 
 
 def _misfit_problem(where: str, path: str, column: Column, value: str, table: DeclaredTable) -> Problem:
-    secret = (column.classification or table.classification) in ("confidential", "restricted")
+    secret = table.classification_of(column) in ("confidential", "restricted")
     shown = "a value" if secret else f"`{value if len(value) <= 40 else value[:39] + '…'}`"
     what = f"{shown} does not fit `{column.type}` exactly"
     write = f"correct the value, or write a wider `type` (`string` takes all) for `{column.name}` in {table.file}"

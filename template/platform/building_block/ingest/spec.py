@@ -28,10 +28,10 @@ from building_block.automation import HOW_TO_WRITE, span
 from building_block.contracts.column import fits
 from building_block.contracts.load import Agreed, consumed_table
 from building_block.ingest.binary_files import ParquetFile, XlsxFile
-from building_block.ingest.declared import DeclaredTable, wrong
+from building_block.ingest.declared import Column, DeclaredTable, wrong
 from building_block.ingest.text_files import CsvFile, NdjsonFile
 from building_block.messages import Code, Problem, ProblemError
-from building_block.project import Project
+from building_block.project import CLASSES, Classification, Project
 from building_block.yaml_nodes import Kind, Location, parse, place
 
 KINDS = ("file",)
@@ -108,6 +108,15 @@ class IngestSpec(DeclaredTable):
     def quarantine(self) -> str | None:
         """Return the table of the rows that break the contract, None where none is kept apart."""
         return f"{self.table}_quarantine" if self.on_violation == "quarantine" else None
+
+    def classification_of(self, column: Column) -> Classification:
+        """Return how far a column's values may go; what the contract says of it counts here, too."""
+        said = super().classification_of(column)
+        promised = self.agreed and self.agreed.contract.column.get(column.name)
+        if not promised:
+            return said
+        least = "confidential" if promised.is_pii else "public"
+        return max(said, least, promised.classification or least, key=CLASSES.index)
 
     @field_validator("source", mode="before")
     @classmethod
