@@ -107,7 +107,7 @@ def test_no_command_writes_a_file_or_shows_a_traceback_after_a_wrong_contract(pr
 def test_linting_twenty_contracts_loads_no_dagster_no_dbt_and_no_data_frames(project):
     for number in range(20):
         name = f"sales_{number}"
-        text = GOOD.replace("- name: sales", f"- name: {name}")
+        text = GOOD.replace("- name: sales", f"- name: {name}").replace("sales.sold_on", f"{name}.sold_on")
         project.write(f"contracts/{name}.odcs.yaml", text)
         project.write(f"dbt/models/published/{name}.sql", "select 1\n")
     result = project.run(sys.executable, "-c", LOADED)

@@ -8,7 +8,7 @@ from building_block.contracts.gate import Port, gate
 from building_block.messages import ProblemError
 from building_block.project import Project
 
-from tests.unit.contracts.test_difference import GOOD
+from tests.unit.contracts.test_difference import ELSEWHERE, GOOD
 
 ORDERS = "contracts/orders.odcs.yaml"
 APPROVALS = "contracts/approvals.yaml"
@@ -26,7 +26,10 @@ class Repository:
         file.write_text(text, encoding="utf-8", newline="\n")
 
     def port(self, name: str, text: str = GOOD) -> None:
-        text = text.replace("  - name: orders", f"  - name: {name}").replace("element: orders.", f"element: {name}.")
+        # Its other tables are those of no ingest file here.
+        element = f'element: "{name}.ordered_at"'
+        text = text.replace("  - name: orders", f"  - name: {name}")
+        text = text.replace(f'element: "orders.ordered_at{ELSEWHERE}"', element)
         self.write(f"contracts/{name}.odcs.yaml", text)
         self.write(f"dbt/models/published/{name}.sql", "SELECT 1")
 
@@ -95,7 +98,7 @@ def test_many_changes_are_named_up_to_three(repository: Repository) -> None:
     for column in ("order_id", "line", "ordered_at", "shipped_on", "sku"):
         repository.replace(f"name: {column},", f"name: {column}_,")
     repository.replace("[order_id, sku]", "[order_id_, sku_]")
-    repository.replace("element: orders.ordered_at", "element: orders.ordered_at_")
+    repository.replace('element: "orders.ordered_at"', "element: orders.ordered_at_")
     (refused,) = repository.refused()
     assert "column ordered_at is now ordered_at_ and 3 more; write `version: 2.0.0`" in refused
 
