@@ -210,8 +210,9 @@ def test_a_pull_request_is_compared_with_what_it_would_be_merged_into(clone):
     assert [line.split()[0] for line in refused.stderr.splitlines() if line.startswith("BB")] == ["BB621", "BB622"]
     assert "after 1.0.1 at HEAD^1" in refused.stderr
     order_lines = (clone.root / "contracts/orders.odcs.yaml").read_text().split("      - name: ")[6]
+    of_country = "Country of the customer.\n        logicalType: string\n        classification: "
     for branch, old, new, codes in (
-        ("lower", "classification: internal", "classification: public", ["BB621", "BB622"]),
+        ("lower", f"{of_country}internal", f"{of_country}public", ["BB621", "BB622"]),
         ("narrow", "decimal(18,4)", "decimal(9,2)", ["BB621"]),
         ("drop", f"      - name: {order_lines}", "", ["BB621"]),
     ):

@@ -219,7 +219,9 @@ def _not_declared(project: Project, one: Contract, place: Place) -> Iterator[Pro
         return  # whoever reads the ingest files tells it
     if (spec := specs.get(place.table)) is None:
         what = f"no ingest file declares the table raw.{place.table}"
-        yield _problem(one, Code.RETENTION_PLACE, what, f"write raw.{nearest(place.table, specs)}.<column>")
+        known = nearest(place.table, specs)
+        write = f"write raw.{known}.<column>" if known else f"write ingest/{place.table}.yaml, or take the table out"
+        yield _problem(one, Code.RETENTION_PLACE, what, write)
         return
     dates = [column.name for column in spec.columns if column.type in DATES]
     kind = next((column.type for column in spec.columns if column.name == place.column), None)
