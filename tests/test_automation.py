@@ -1057,17 +1057,17 @@ def test_a_run_that_failed_in_a_build_is_not_run_again_by_the_daemon(launching):
 
 
 @pytest.fixture
-def daemon(built) -> Iterator[tuple[StampedProject, dg.DagsterInstance]]:
+def daemon(built_whole) -> Iterator[tuple[StampedProject, dg.DagsterInstance]]:
     """A built project whose daemon runs as in production: nobody switched a sensor on."""
-    built.replace("ingest/invoices.yaml", "columns:\n", "freshness: 36h\ncolumns:\n")
-    home = built.root / "data" / "dagster"
-    path = os.pathsep.join(map(str, (built.root / "platform", built.root / "src")))
+    built_whole.replace("ingest/invoices.yaml", "columns:\n", "freshness: 36h\ncolumns:\n")
+    home = built_whole.root / "data" / "dagster"
+    path = os.pathsep.join(map(str, (built_whole.root / "platform", built_whole.root / "src")))
     binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {"PYTHONPATH": path, "PATH": binaries, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
-    with (built.root / "daemon.log").open("w") as log:
+    with (built_whole.root / "daemon.log").open("w") as log:
         process = subprocess.Popen(
             ["dagster-daemon", "run", "--module-name", "building_block.definitions"],
-            cwd=built.root,
+            cwd=built_whole.root,
             env=os.environ | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -1075,7 +1075,7 @@ def daemon(built) -> Iterator[tuple[StampedProject, dg.DagsterInstance]]:
         )
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:
-            yield built, instance
+            yield built_whole, instance
     finally:
         with suppress(subprocess.TimeoutExpired, ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

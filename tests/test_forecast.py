@@ -429,16 +429,16 @@ print(sorted({name.partition(".")[0] for name in sys.modules} & {"statsmodels", 
     assert built_once.run(sys.executable, "-W", "ignore", "-c", code).stdout.splitlines()[-1] == "[]"
 
 
-def test_the_forecast_uses_the_stored_model_and_does_not_fit_another(built):
+def test_the_forecast_uses_the_stored_model_and_does_not_fit_another(built_whole):
     import duckdb
 
     width = "select avg(upper_bound - lower_bound) from ml.predicted_orders"
-    [(before,)] = built.query(width)
-    with duckdb.connect(built.root / "data" / "warehouse.duckdb") as connection:
+    [(before,)] = built_whole.query(width)
+    with duckdb.connect(built_whole.root / "data" / "warehouse.duckdb") as connection:
         connection.sql("update ml.order_forecast_model set value = 4 * value where name like 'sigma2.%'")
-    result = built.poe("build", "predicted_orders")
+    result = built_whole.poe("build", "predicted_orders")
     assert result.returncode == 0, result.stderr
-    assert built.query(width)[0][0] > 1.5 * before
+    assert built_whole.query(width)[0][0] > 1.5 * before
 
 
 def test_the_forecast_comes_with_the_days_and_its_verdict_later_still(project):

@@ -118,9 +118,9 @@ def test_a_newcomer_who_does_what_a_tutorial_says_sees_what_it_shows(page, tools
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", HOW_TOS, ids=lambda page: page.stem)
-def test_who_does_what_a_how_to_says_sees_what_it_shows(page, built, tools, tmp_path):
-    landing = shutil.copytree(built.root / "sample" / "retail", tmp_path / "landing")
-    Reader(built.root, tools, {LANDING: str(landing)}).follow(page.read_text(encoding="utf-8"))
+def test_who_does_what_a_how_to_says_sees_what_it_shows(page, built_whole, tools, tmp_path):
+    landing = shutil.copytree(built_whole.root / "sample" / "retail", tmp_path / "landing")
+    Reader(built_whole.root, tools, {LANDING: str(landing)}).follow(page.read_text(encoding="utf-8"))
 
 
 PAGE = """
