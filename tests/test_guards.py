@@ -273,6 +273,22 @@ def test_poe_lint_names_each_fault_in_files_that_git_does_not_know_yet(faulty):
     assert unsaid(faulty.bare(".venv/bin/poe", "lint")) == {}
 
 
+@pytest.mark.slow
+def test_a_commit_that_lowers_the_protection_of_a_port_is_refused_at_its_line(sales):
+    orders, before = "contracts/orders.odcs.yaml", sales.git("rev-parse", "HEAD")
+    for old, new, told in (
+        ("{property: masking, value: hash}", "{property: masking, value: none}", "BB615"),
+        ("classification: confidential", "classification: internal", "BB614"),
+    ):
+        sales.replace(orders, old, new)
+        refused = sales.commit()
+        assert refused.returncode != 0
+        said = verdicts(refused.stdout + refused.stderr)
+        assert f"{told} {orders}:" in said["contracts"]
+        assert sales.git("rev-parse", "HEAD") == before
+        sales.replace(orders, new, old)
+
+
 def platform_hooks(project: StampedProject) -> list[dict]:
     config = yaml.safe_load((project.root / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert [repo["repo"] for repo in config["repos"]] == ["local"]

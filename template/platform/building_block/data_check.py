@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -18,6 +17,7 @@ from building_block.ingest.landed_file import Landed, exact_cast, misfit
 from building_block.ingest.text_files import CsvFile
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
+from building_block.scratch import scratch
 from building_block.sql import folded, parquet, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import Table
@@ -68,7 +68,7 @@ def measured(project: Project, data: str, contract: str = "") -> tuple[Agreed, l
             if found.columns(connection) is None:
                 raise ProblemError(found.missing())
             return port, _findings(connection, str(found), port, data)
-    with _files(data, port.contract) as (connection, relation):
+    with _files(project, data, port.contract) as (connection, relation):
         return port, _findings(connection, relation, port, data)
 
 
@@ -78,15 +78,15 @@ def _findings(connection: duckdb.DuckDBPyConnection, relation: str, port: Agreed
 
 
 @contextmanager
-def _files(data: str, contract: Contract) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+def _files(project: Project, data: str, contract: Contract) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """Yield a connection and SQL after FROM that reads a parquet file, those of a pattern, or a CSV file."""
     is_csv = data.endswith(_CSV)
     if not (Path(data).is_file() if is_csv else Path(data).is_file() or glob.glob(data, recursive=True)):
         instead = "name a parquet file or a pattern of such, a CSV file, or a table as `marts.orders`"
         raise ProblemError(Problem(Code.DATA_FILE, data, "there is no such file", instead))
-    with duckdb.connect() as connection, TemporaryDirectory(prefix="check-") as scratch:
+    with duckdb.connect() as connection, scratch(project) as folder:
         if is_csv:
-            yield connection, _typed(connection, data, contract, Path(scratch))
+            yield connection, _typed(connection, data, contract, folder)
             return
         relation = parquet(data)
         try:

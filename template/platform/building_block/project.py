@@ -14,6 +14,8 @@ LAYERS = ("raw", "staging", "intermediate", "marts", "published")
 """The folders of data in the order in which it walks; each is a warehouse schema and a Dagster group too."""
 CANDIDATE = "candidate"
 """The schema where dbt leaves what a published model gives, before the platform has checked and published it."""
+QUARANTINE = "_quarantine"
+"""What the name of a raw table is followed by where the rows are that break its contract."""
 
 Classification = Literal["public", "internal", "confidential", "restricted"]
 """How far data may go, from the least to the most confidential."""

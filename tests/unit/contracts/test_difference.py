@@ -114,6 +114,18 @@ MUTATIONS: dict[str, tuple[Mutation, Bump, dict[Kind, str]]] = {
         Bump.MAJOR,
         {Kind.COLUMN_REMOVED: ""},
     ),
+    "a personal column removed and one of its type added elsewhere without the tag": (
+        lambda c: (
+            c.columns.remove(c.column("birthday")),
+            c.columns.insert(0, new_column(name="d", logicalType="date")),
+        ),
+        Bump.MAJOR,
+        {
+            Kind.COLUMN_REMOVED: "",
+            Kind.COLUMN_ADDED: "",
+            Kind.PII_REPLACED: "column birthday, tagged pii, is removed and d is added without the tag",
+        },
+    ),
     "a column added": (lambda c: c.columns.append(new_column()), Bump.MINOR, {Kind.COLUMN_ADDED: ""}),
     "a column added in the middle": (lambda c: c.columns.insert(2, new_column()), Bump.MINOR, {Kind.COLUMN_ADDED: ""}),
     "a column with a rule added": (

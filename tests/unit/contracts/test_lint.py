@@ -48,8 +48,8 @@ def test_a_contract_without_a_key_is_refused():
 
 def test_personal_data_that_is_named_elsewhere_than_at_a_column_is_refused():
     text = GOOD[: GOOD.index("        tags: [pii]")] + GOOD[GOOD.index("      - name: channel") :]
-    [message] = messages(text.replace("status: active", "tags: [pii]"))
-    assert message.startswith("BB614 5 tags: `pii` stands at no column; write `tags: [pii]` at each column")
+    [message] = messages(text.replace("status: active", "status: active\ntags: [pii]"))
+    assert message.startswith("BB614 6 tags: `pii` stands at no column; write `tags: [pii]` at each column")
     inside = """\
       - name: buyer
         description: Who bought it.

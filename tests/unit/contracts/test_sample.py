@@ -274,6 +274,12 @@ def test_as_many_rows_are_made_as_a_key_has_values_and_no_more(connection, colum
         make(connection, port, most + 1, 0)
 
 
+def test_days_without_bounds_are_as_many_as_the_rows(connection):
+    make(connection, agree({"name": "day", "logicalType": "date", "unique": True, "required": True}), 1000, 0)
+    first, count = connection.execute(f"SELECT min(day)::VARCHAR, count(DISTINCT day) FROM {SAMPLE}").fetchone()
+    assert (first[:4], count) == ("2024", 1000)
+
+
 def test_a_column_without_a_value_that_keeps_its_rules_is_told(connection):
     options = {"pattern": "^[0-9]$", "minLength": 5}
     with pytest.raises(ProblemError, match=r"BB630 .*no value of `a`.*`examples`"):

@@ -1,5 +1,8 @@
 """Rows at the entrance: which come in under a contract, which are kept apart, and what stops a partition."""
 
+import signal
+import subprocess
+import sys
 from collections import Counter
 from itertools import pairwise
 
@@ -8,7 +11,9 @@ import yaml
 from building_block.ingest.entrance import Entrance
 from building_block.ingest.spec import IngestSpec, load_specs
 from building_block.messages import ProblemError
-from building_block.warehouse.metadata import CONFIDENTIAL
+from building_block.project import Project
+from building_block.scratch import scratch
+from building_block.warehouse.io_manager import CONFIDENTIAL
 
 from tests.unit.ingest.conftest import DAY, Shop
 
@@ -50,9 +55,34 @@ def with_quality(*quality: dict, of: str = "table") -> dict:
 
 
 def let_in(shop: Shop, spec: IngestSpec, *days: str) -> tuple[list, list[dict], list[dict]]:
-    with Entrance.open(spec) as entrance:
+    with Entrance.open(Project(shop.root), spec) as entrance:
         judged = [entrance.judge(spec.source.read(shop.root, day, spec), day) for day in days or (DAY,)]
         return judged, entrance.quarantined().read_all().to_pylist(), entrance.admitted().read_all().to_pylist()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from building_block.ingest.entrance import Entrance
+from building_block.ingest.spec import load_specs
+from building_block.project import Project
+root = Path(sys.argv[1])
+[spec] = load_specs(root / "ingest", root)
+with Entrance.open(Project(root), spec) as entrance:
+    entrance.judge(spec.source.read(root, "2020-01-02", spec), "2020-01-02")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_has_let_in_is_gone_when_the_next_one_begins(shop: Shop) -> None:
+    shop.land(LANDED)
+    spec, folder = under(shop), shop.root / "data/scratch"
+    died = subprocess.run([sys.executable, "-c", KILLED, str(shop.root)], capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert [*folder.glob("*/rows.db")]
+    with scratch(Project(shop.root)) as at_work:
+        let_in(shop, spec)
+        assert {*folder.iterdir()} == {at_work, at_work.with_suffix(".lock")}
 
 
 def refusal(shop: Shop, spec: IngestSpec) -> str:

@@ -109,6 +109,12 @@ class Kind(Enum):
     PII_REMOVED = Verdict(
         "a column's tag `pii` is removed", Bump.MAJOR, True, "It escapes masking, policy and whoever must be informed."
     )
+    PII_REPLACED = Verdict(
+        "a column with the tag `pii` is removed and one of its type is added without it",
+        Bump.MAJOR,
+        True,
+        "The data may come back under another name, without masking and policy.",
+    )
     PII_ADDED = Verdict("a column gets the tag `pii`", Bump.MINOR, False, "The data stays as it is.")
     MASKING_WEAKENED = Verdict(
         "masking is removed or weakened; from the strongest: nullify, hash, truncate (the fewer characters the "

@@ -78,8 +78,14 @@ def _columns(old: Contract, new: Contract, renamed: dict[str, str]) -> Iterator[
         elif column.name not in new.column:
             yield Change(Kind.COLUMN_REMOVED, f"column {column.name} is removed", ("schema", 0, "properties"))
     for column in new.columns:
-        if column.name not in old.column and column.name not in renamed.values():
-            yield Change(Kind.COLUMN_ADDED, f"column {column.name} is added", column.loc)
+        if column.name in old.column or column.name in renamed.values():
+            continue
+        yield Change(Kind.COLUMN_ADDED, f"column {column.name} is added", column.loc)
+        for gone in old.columns:
+            is_gone = gone.name not in new.column and gone.name not in renamed
+            if is_gone and gone.is_pii and not column.is_pii and gone.type == column.type:
+                what = f"column {gone.name}, tagged pii, is removed and {column.name} is added without the tag"
+                yield Change(Kind.PII_REPLACED, what, column.loc)
 
 
 def _data(pair: _Pair) -> Iterator[Change]:

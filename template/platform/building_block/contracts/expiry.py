@@ -14,12 +14,9 @@ from building_block.contracts.publish import DATA, Publication
 from building_block.contracts.retention import Term, of_port
 from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest
-from building_block.project import Project
+from building_block.project import QUARANTINE, Project
 from building_block.sql import folded, literal, parquet, quoted
 from building_block.warehouse.client import Warehouse, is_due, rewrite
-
-QUARANTINE = "_quarantine"
-"""What the name of a raw table is followed by where its refused rows are kept."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import duckdb
 from building_block.contracts.changes import Change, Kind
 from building_block.contracts.column import Column
 from building_block.contracts.load import Agreed
-from building_block.contracts.rule import DuplicateRule, Limit, QueryRule, RowRule, Rule
+from building_block.contracts.rule import DuplicateRule, Limit, QueryRule, RowRule, Rule, is_below
 from building_block.sql import binder
 
 
@@ -133,19 +133,11 @@ def _of_option(before: _Guarantee, after: _Guarantee) -> _Trend:
 def _of_bounds(before: _Guarantee, after: _Guarantee, higher: _Trend, lower: _Trend) -> _Trend:
     if before.said == after.said:
         return _Trend.TIGHTER if str(after.option).startswith("exclusive") else _Trend.LOOSER
-    match _less(before.said, after.said, after.column.type if after.column else ""):
+    match is_below(before.said, after.said, after.column.type if after.column else ""):
         case None:
             return _Trend.UNCLEAR
         case is_less:
             return higher if is_less else lower
-
-
-def _less(left: Any, right: Any, type_: str) -> bool | None:
-    """Say whether a bound is below another; a day or a time is compared as the column's type."""
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return left < right
-    query = f"SELECT TRY_CAST(? AS {type_}) < TRY_CAST(? AS {type_})"
-    return binder().execute(query, [str(left), str(right)]).fetchone()[0]
 
 
 def _listed(column: Column) -> frozenset[str]:

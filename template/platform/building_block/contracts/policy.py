@@ -7,14 +7,22 @@ from collections.abc import Iterator
 from building_block.contracts.column import CLASSES, PII, Column, Masking, unkept
 from building_block.contracts.contract import Contract
 from building_block.contracts.rule import DuplicateRule, Rule
-from building_block.messages import Code, Problem, shown
+from building_block.messages import Code, Problem, nearest, shown
 
 _TEAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_STATUSES = (
+    "proposed",
+    "draft",
+    "active",
+    "deprecated",
+    "retired",
+)  # of the standard, which only calls them examples
 _LEAST_OF_PII = CLASSES.index("confidential")
 
 
 def breaches(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
     """Yield a problem for each thing that the policy demands and the contract lacks, in the order of the policy."""
+    yield from _status(contract)
     yield from _owner(contract)
     yield from _retention(contract)
     yield from _description(contract)
@@ -25,6 +33,13 @@ def breaches(contract: Contract, rules: list[Rule]) -> Iterator[Problem]:
     for check in (_classification, _personal, _masking):
         for column in contract.columns:
             yield from check(contract, column)
+
+
+def _status(contract: Contract) -> Iterator[Problem]:
+    if (status := contract.source.content.status) not in _STATUSES:
+        what = f"{shown(status)} is no status" if status else "the contract has no status"
+        write = f"write `status: {nearest(status or 'active', _STATUSES)}`"
+        yield contract.source.problem(Code.CONTRACT_VALUE, ("status",), what, write)
 
 
 def _owner(contract: Contract) -> Iterator[Problem]:

@@ -129,6 +129,14 @@ def _casts(text: str, type_: str) -> bool:
     return binder().execute(f"SELECT TRY_CAST({literal(text)} AS {type_}) IS NOT NULL").fetchone()[0]
 
 
+def is_below(left: Any, right: Any, type_: str) -> bool | None:
+    """Say whether a bound is below another; a day or a time is compared as the column's type, None if it is none."""
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return left < right
+    cast = f"TRY_CAST({literal(left)} AS {type_}) < TRY_CAST({literal(right)} AS {type_})"
+    return binder().execute(f"SELECT {cast}").fetchone()[0]
+
+
 def no_match(contract: Contract, column: Column, pattern: Any, loc: Location) -> str:
     """Return SQL that is true of a value that ``pattern`` does not match; raise ProblemError when it is no pattern."""
     if not isinstance(pattern, str):

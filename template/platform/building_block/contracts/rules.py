@@ -19,6 +19,7 @@ from building_block.contracts.rule import (
     RowRule,
     Rule,
     constant,
+    is_below,
     no_match,
     unanswerable,
 )
@@ -39,6 +40,12 @@ _BOUNDS = {
     "exclusiveMinimum": (">", "min"),
     "maximum": ("<=", "max"),
     "exclusiveMaximum": ("<", "max"),
+}
+_LOWER_ENDS = {
+    "maximum": ("minimum", "exclusiveMinimum"),
+    "exclusiveMaximum": ("minimum", "exclusiveMinimum"),
+    "maxLength": ("minLength",),
+    "maxItems": ("minItems",),
 }
 _COMPARED = {
     "minLength": ("at least {0} characters", "length({1}) < {0}"),
@@ -147,6 +154,10 @@ def _option(contract: Contract, column: Column, option: str, value: Any) -> Rule
         what = f"`{option}` of a {logical} is not checked here"
         write = "take it out, or write a rule of `type: sql` under `quality`"
         raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, at, what, write))
+    for end in _LOWER_ENDS.get(option, ()):
+        if end in column.options and is_below(value, column.options[end], column.type):
+            what = f"{option} {value} is below {end} {column.options[end]}, so that no value keeps both"
+            raise ProblemError(contract.source.problem(Code.CONTRACT_RULE, at, what, "exchange the two"))
     if option in _BOUNDS:
         sign, extreme = _BOUNDS[option]
         bound = constant(contract, column, value, at)

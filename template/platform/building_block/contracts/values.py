@@ -275,13 +275,15 @@ def _times(column: Column, name: str, wanted: int) -> Iterator[Values]:
     else:
         zone = "tz" if name.endswith("ZONE") else ""
         of_value, made = f"epoch_us(CAST({{0}} AS TIMESTAMP{zone}))", f"make_timestamp{zone}({{0}})"
-        least, most = (-(1 << 60), 1 << 60) if column.options.keys() & {*_ENDS} else (_FIRST, _LAST)
+        least, most = -(1 << 60), 1 << 60
     bounds = {}
     for option in _ENDS:
         if option in column.options:
             value = f"CAST({literal(column.options[option])} AS {name})"
             bounds[option] = Fraction(binder().execute(f"SELECT {of_value.format(value)}").fetchone()[0])
     for step in (_DAY,) if name == "DATE" else (1_000_000, 1):
+        if not bounds and name != "TIME":  # later years than those where the days in them are too few
+            bounds = {"minimum": Fraction(_FIRST), "maximum": Fraction(max(_LAST, _FIRST + wanted * step))}
         span = max(wanted, (_LAST - _FIRST) // max(step, 1_000_000))
         low, high = _ends(bounds, Fraction(step), Fraction(least), Fraction(most), span)
         if high >= low:

@@ -76,7 +76,7 @@ def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -
             yield dg.Output(pa.RecordBatchReader.from_batches(spec.arrow_schema, batches))
             take_back(context, project, spec, keys)
             return
-        with Entrance.open(spec) as entrance:
+        with Entrance.open(project, spec) as entrance:
             judged = {key: entrance.judge(read(key), key or spec.table) for key in keys}
             for key, one in judged.items():
                 counts = {"rows_read": one.rows, "rows_quarantined": one.quarantined}

@@ -4,8 +4,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import dagster as dg
 import duckdb
@@ -16,7 +14,8 @@ from building_block.contracts.verify import Finding, broken, verify
 from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.spec import IngestSpec
 from building_block.messages import ProblemError
-from building_block.project import Project
+from building_block.project import QUARANTINE, Project
+from building_block.scratch import scratch
 from building_block.sql import confine, literal, quoted
 from building_block.warehouse.client import Warehouse, tried_again
 from building_block.warehouse.handover import BATCH_ROWS, offer, surfacing
@@ -49,10 +48,10 @@ class Entrance:
 
     @classmethod
     @contextmanager
-    def open(cls, spec: IngestSpec) -> Iterator["Entrance"]:
+    def open(cls, project: Project, spec: IngestSpec) -> Iterator["Entrance"]:
         """Yield an empty one; the streams that it returns live as long as the block."""
-        with TemporaryDirectory(prefix="entrance-") as scratch, duckdb.connect(Path(scratch) / "rows.db") as connection:
-            connection.execute(f"SET temp_directory = {literal(scratch)}")
+        with scratch(project) as folder, duckdb.connect(folder / "rows.db") as connection:
+            connection.execute(f"SET temp_directory = {literal(folder)}")
             confine(connection)
             yield cls(connection, spec)
 
@@ -211,4 +210,4 @@ def take_back(
 
 
 def _key(project: Project, spec: IngestSpec) -> dg.AssetKey:
-    return dg.AssetKey([project.domain.slug, "raw", f"{spec.table}_quarantine"])
+    return dg.AssetKey([project.domain.slug, "raw", spec.table + QUARANTINE])

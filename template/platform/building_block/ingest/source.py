@@ -4,7 +4,6 @@
 import hashlib
 import os
 import re
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +17,8 @@ from pydantic import AfterValidator, Field
 from building_block.ingest.declared import DailyPartitions, DeclaredTable, Strict, wrong
 from building_block.ingest.landed_file import Landed, typed_batches
 from building_block.messages import Code, Problem, ProblemError
+from building_block.project import Project
+from building_block.scratch import scratch
 
 
 class Folders:
@@ -157,10 +158,10 @@ class FileSource(Source):
             raise ProblemError(empty(shown))
         origin = {"_source_file": name} | ({"_partition_key": key} if key is not None else {})
         with ExitStack() as opening:
-            scratch = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="ingest-")))
+            aside = opening.enter_context(scratch(Project(root)))
             con = opening.enter_context(duckdb.connect())
             con.execute("SET TimeZone = 'UTC'")  # a Parquet timestamp with a zone shall not depend on the machine's
-            batches = typed_batches(self.open(con, path, shown, scratch), table, origin)
+            batches = typed_batches(self.open(con, path, shown, aside), table, origin)
             return pa.RecordBatchReader.from_batches(table.arrow_schema, _closing(opening.pop_all(), batches))
 
     def _folder(self, root: Path) -> Path:

@@ -31,7 +31,7 @@ from building_block.ingest.binary_files import ParquetFile, XlsxFile
 from building_block.ingest.declared import Column, DeclaredTable, wrong
 from building_block.ingest.text_files import CsvFile, NdjsonFile
 from building_block.messages import Code, Problem, ProblemError
-from building_block.project import CLASSES, Classification, Project
+from building_block.project import CLASSES, QUARANTINE, Classification, Project
 from building_block.yaml_nodes import Kind, Location, parse, place
 
 KINDS = ("file",)
@@ -107,7 +107,7 @@ class IngestSpec(DeclaredTable):
     @property
     def quarantine(self) -> str | None:
         """Return the table of the rows that break the contract, None where none is kept apart."""
-        return f"{self.table}_quarantine" if self.on_violation == "quarantine" else None
+        return self.table + QUARANTINE if self.on_violation == "quarantine" else None
 
     def classification_of(self, column: Column) -> Classification:
         """Return how far a column's values may go; what the contract says of it counts here, too."""
