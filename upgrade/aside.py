@@ -1,0 +1,111 @@
+"""A checkout aside of the unit's repository, in which an update may fail without anybody noticing."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from building_block.messages import Code, Problem, ProblemError
+
+from upgrade.git import Git
+from upgrade.tree import Tree
+
+_NO_HOOKS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null"}
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a project lies: its repository and its folder in it."""
+
+    git: Git
+    below: str
+    """The project's folder in the repository, ending in a slash; empty where it is the repository's root."""
+
+    @classmethod
+    def of(cls, root: Path) -> "Home":
+        """Return where the project in a folder lies.
+
+        Raises:
+            ProblemError: the folder is in no git repository, or its repository has no commit.
+        """
+        git = Git(root)
+        if git.tried("rev-parse", "--verify", "--quiet", "HEAD").returncode:
+            what, write = "is no git repository with a commit", "write `git init`, and commit the project"
+            raise ProblemError(Problem(Code.UPGRADE_TREE, str(root), what, write))
+        return cls(Git(Path(git("rev-parse", "--show-toplevel"))), git("rev-parse", "--show-prefix"))
+
+    @property
+    def root(self) -> Path:
+        """Return the project's folder."""
+        return self.git.folder / self.below
+
+    def head(self) -> Tree:
+        """Return the project as it is committed."""
+        return Tree(self.git, self.git("rev-parse", "HEAD"), self.below)
+
+    def must_be_clean(self) -> None:
+        """Raise ProblemError unless all is committed, nothing is being merged, and a branch is checked out."""
+        if self.git.tried("symbolic-ref", "--quiet", "HEAD").returncode:
+            what, write = "no branch is checked out, and the update would be on none", "write `git switch <branch>`"
+            raise ProblemError(Problem(Code.UPGRADE_TREE, "HEAD", what, write))
+        status = self.git("status", "--porcelain", "-z", "--untracked-files=all")
+        if paths := [line[3:] for line in status.split("\0") if line]:
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            what, write = f"is not committed{more}", "commit or `git stash --include-untracked` it first"
+            raise ProblemError(Problem(Code.UPGRADE_TREE, paths[0], what, write))
+
+    @contextmanager
+    def aside(self) -> Iterator["Aside"]:
+        """Yield a checkout of HEAD; the unit's folder and repository are only read."""
+        with TemporaryDirectory(prefix="building-block-") as scratch:
+            folder = Path(scratch) / "repository"
+            git = Git(folder, _NO_HOOKS)
+            folder.mkdir()
+            git("init", "--quiet")
+            objects = git.path("objects") / "info" / "alternates"
+            objects.parent.mkdir(exist_ok=True)
+            objects.write_text(f"{self.git.path('objects')}\n", encoding="utf-8")
+            if (shallow := self.git.path("shallow")).is_file():
+                shutil.copy(shallow, git.path("shallow"))
+            for setting in ("core.autocrlf", "core.eol", "core.fileMode", "core.longpaths", "core.symlinks"):
+                if value := self.git.tried("config", "--local", setting).stdout.strip():
+                    git("config", setting, value)
+            git("reset", "--quiet", "--hard", self.git("rev-parse", "HEAD"))
+            yield Aside(git, self.below, Path(scratch))
+
+
+@dataclass(frozen=True)
+class Aside:
+    """The checkout aside."""
+
+    git: Git
+    below: str
+    scratch: Path
+    """A folder for more; gone with the checkout."""
+
+    @property
+    def root(self) -> Path:
+        """Return the project's folder."""
+        return self.git.folder / self.below
+
+    def head(self) -> Tree:
+        """Return the project as it is committed here."""
+        return Tree(self.git, self.git("rev-parse", "HEAD"), self.below)
+
+    def commit(self, message: str, author: tuple[str, str]) -> bool:
+        """Commit all that has changed, in the name of ``author`` where git knows nobody; say whether anything had."""
+        self.git("add", "--all", "--", self.below or ".")
+        if self.git.tried("diff", "--cached", "--quiet").returncode == 0:
+            return False
+        name, email = author
+        known = {} if self.git.tried("var", "GIT_COMMITTER_IDENT").returncode == 0 else {
+            "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email,
+        }  # fmt: skip
+        self.git("commit", "--quiet", "--no-verify", "--message", message, **known)
+        return True
+
+    def tree_of(self, folder: Path) -> Tree:
+        """Return a rendered folder as a tree of this repository."""
+        return Tree.of_folder(self.git, folder, self.scratch / "index")

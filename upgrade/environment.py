@@ -1,0 +1,80 @@
+"""Where a project's own code runs during an update: the environment at hand, or a new one where that lacks something."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from shutil import which
+
+from building_block.messages import Code, Problem, ProblemError, one_line
+from packaging.requirements import Requirement
+
+_OWN = "building-block"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python with all that a project needs."""
+
+    python: Path
+
+    @classmethod
+    def of(cls, project: Path) -> "Environment":
+        """Return one for a project: this process's if it has all that the project asks for, else a new ``.venv``.
+
+        Raises:
+            ProblemError: it lacks something, and no new one can be made.
+        """
+        if not (lacking := [*_lacking(project)]):
+            return cls(Path(sys.executable))
+        uv = which("uv")
+        commands = [[uv, "sync", "--quiet"]] if uv else [
+            [sys.executable, "-m", "venv", ".venv"],
+            [".venv/bin/python", "-m", "pip", "install", "--quiet", "-e", "platform[dev]", "-e", "."],
+        ]  # fmt: skip
+        outside = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        for command in commands:
+            made = subprocess.run(command, cwd=project, env=outside, capture_output=True, text=True, check=False)
+            if made.returncode:
+                what = f"the new release needs {', '.join(lacking)}, and installing failed: {one_line(made.stderr)}"
+                write = f"install it here and begin again: `pip install '{lacking[0]}'`"
+                raise ProblemError(Problem(Code.UPGRADE_ENVIRONMENT, "platform/pyproject.toml", what, write))
+        return cls(project / ".venv" / "bin" / "python")
+
+    def building_block(self, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the ``building-block`` command of a project on it; its data goes to a folder of its own, not the unit's."""
+        path = os.pathsep.join(map(str, (project / "platform", project / "src")))
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "DBT_"))}
+        environment |= {"PYTHONPATH": path, "BUILDING_BLOCK_DATA": str(project / "data"), "COLUMNS": "200"}
+        command = [str(self.python), "-c", "from building_block.cli import main; main()", *arguments]
+        return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def _lacking(project: Path) -> Iterator[str]:
+    """Yield each requirement of a project, and of its platform's, that this process's environment does not meet."""
+    platform = tomllib.loads((project / "platform" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [Requirement(line) for line in platform["dependencies"]]
+    extras = {"dev"}
+    own = project / "pyproject.toml"
+    if own.is_file():
+        for line in tomllib.loads(own.read_text(encoding="utf-8")).get("project", {}).get("dependencies", []):
+            requirement = Requirement(line)
+            if requirement.name == _OWN:
+                extras |= requirement.extras
+            else:
+                asked.append(requirement)
+    for extra in extras:
+        asked += [Requirement(line) for line in platform.get("optional-dependencies", {}).get(extra, [])]
+    for requirement in asked:
+        if requirement.marker and not requirement.marker.evaluate():
+            continue
+        try:
+            met = version(requirement.name) in requirement.specifier
+        except PackageNotFoundError:
+            met = False
+        if not met:
+            yield str(requirement)

@@ -1,0 +1,60 @@
+"""Git in one repository, so that no call depends on the working folder or on what a person has configured for messages."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from building_block.messages import Code, Problem, ProblemError, one_line
+
+
+@dataclass(frozen=True)
+class Git:
+    """Runs git in a folder."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, given: str | None = None, **environment: str) -> str:
+        """Return what git prints, without the line break at the end.
+
+        Raises:
+            ProblemError: git is not installed, or fails; with what it says.
+        """
+        done = self.tried(*arguments, given=given, **environment)
+        if done.returncode:
+            what = f"`git {arguments[0]}` failed: {one_line(done.stderr.removeprefix('fatal: '))}"
+            problem = Problem(Code.UPGRADE_GIT, str(self.folder), what, "put that right and begin again")
+            raise ProblemError(problem)
+        return done.stdout.removesuffix("\n")
+
+    def tried(self, *arguments: str, given: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run git and return how it went."""
+        try:
+            return subprocess.run(
+                ["git", *arguments],  # noqa: S607 - the machine's own git
+                cwd=self.folder,
+                env=self._environment() | environment,
+                input=given,
+                capture_output=True,
+                text=True,
+                errors="surrogateescape",
+                check=False,
+            )
+        except FileNotFoundError:
+            problem = Problem(Code.UPGRADE_GIT, str(self.folder), "git is not installed", "install git")
+            raise ProblemError(problem) from None
+
+    def bytes(self, *arguments: str) -> bytes:
+        """Return what a call that cannot fail prints, as it is."""
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, check=True).stdout
+
+    def _environment(self) -> dict[str, str]:
+        # Without optional locks a look at the state writes no index.
+        return os.environ | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"} | self.environment
+
+    def path(self, name: str) -> Path:
+        """Return where git keeps a file of its own for this checkout, be it of a clone or of a worktree."""
+        return (self.folder / self("rev-parse", "--git-path", name)).resolve()

@@ -1,0 +1,129 @@
+"""The template's repository: its releases, what their changelog says, and what they render."""
+
+import re
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import copier
+import yaml
+from building_block.messages import Code, Problem, ProblemError, one_line
+from copier.errors import CopierError
+from packaging.version import InvalidVersion, Version
+from pathspec import GitIgnoreSpec
+
+from upgrade.git import Git
+
+RELEASES = "tests/releases.yml"
+_TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A clone of the template's repository that is ours alone: its tags are set as the releases are recorded."""
+
+    root: Path
+    ref: str
+    """The release that a project is brought to: a tag."""
+
+    @classmethod
+    def of(cls, root: Path, ref: str = "") -> "Template":
+        """Return the template in a clone, at a tag or at its newest release.
+
+        Raises:
+            ProblemError: the repository has no such tag, or no release.
+        """
+        git = Git(root)
+        tags = git("tag", "--list").split()
+        releases = sorted((tag for tag in tags if _TAG.fullmatch(tag) and "-" not in tag), key=Version)
+        if not ref and not releases:
+            write = "write `--to` with a branch or commit of it"
+            raise ProblemError(Problem(Code.UPGRADE_VERSION, str(root), "the template has no release", write))
+        ref = ref or releases[-1]
+        if git.tried("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode:
+            newest = ", ".join(releases[-3:]) or "none"
+            what, write = f"the template has no version `{ref}`", f"write one of its releases; the newest are {newest}"
+            raise ProblemError(Problem(Code.UPGRADE_VERSION, f"--to {ref}", what, write))
+        template = cls(root, ref)
+        template._pin()
+        return template
+
+    @cached_property
+    def git(self) -> Git:
+        """Return git in the clone."""
+        return Git(self.root)
+
+    @cached_property
+    def recorded(self) -> dict[str, str]:
+        """Return the commit of each release as the release itself recorded it, which a moved tag does not change."""
+        found = self.git.tried("show", f"{self.ref}:{RELEASES}")
+        entries = yaml.safe_load(found.stdout) if found.returncode == 0 else None
+        return {entry["version"]: entry["commit"] for entry in entries or ()}
+
+    def commit(self, version: str) -> str | None:
+        """Return the commit of a version, be it a tag or what `git describe` says; None when it is not there."""
+        described = re.fullmatch(r".*-g([0-9a-f]+)", version)
+        found = self.git.tried(
+            "rev-parse", "--verify", "--quiet", f"{described[1] if described else version}^{{commit}}"
+        )
+        return found.stdout.strip() or None
+
+    def classes(self) -> dict[str, GitIgnoreSpec]:
+        """Return the patterns of the platform's, the domain's and the derived paths, as copier.yml declares them."""
+        documents = [*yaml.safe_load_all(self.git("show", f"{self.ref}:copier.yml"))]
+        names = ("platform", "domain", "derived")
+        declared = {
+            name: next(d[f"{name}_paths"]["default"] for d in documents if f"{name}_paths" in d) for name in names
+        }
+        return {name: GitIgnoreSpec.from_lines(lines) for name, lines in declared.items()}
+
+    def render(self, version: str, answers: Mapping[str, Any], folder: Path) -> None:
+        """Render a version into an empty folder.
+
+        Raises:
+            ProblemError: the version refuses the answers.
+        """
+        with said(f"rendering {version}"):
+            copier.run_copy(
+                str(self.root), folder, data=dict(answers), vcs_ref=version, defaults=True, quiet=True, overwrite=True
+            )
+
+    def news(self, before: str) -> list[str]:
+        """Return the sections of the changelog after a version, the newest first, as far as it has any."""
+        text = self.git("show", f"{self.ref}:CHANGELOG.md")
+        sections = re.split(r"^(?=## \[)", text, flags=re.MULTILINE)[1:]
+        return [section.strip() for section in sections if _is_after(_title(section), before)]
+
+    def _pin(self) -> None:
+        """Let each release's tag be the commit that it was cut from, though somebody moved or deleted it."""
+        for version, commit in self.recorded.items():
+            if self.git.tried("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
+                self.git("tag", "--force", version, commit)
+
+
+def _title(section: str) -> str:
+    return section[len("## [") :].partition("]")[0]
+
+
+def _is_after(title: str, before: str) -> bool:
+    try:
+        return Version(title) > Version(before)
+    except InvalidVersion:  # [Unreleased]
+        return True
+
+
+@contextmanager
+def said(doing: str):
+    """Turn what copier raises into one sentence.
+
+    Raises:
+        ProblemError: instead of any error of copier.
+    """
+    try:
+        yield
+    except (CopierError, ValueError, TypeError) as error:
+        what, write = f"{doing} failed: {one_line(str(error))}", "correct the answer, or tell the platform team"
+        raise ProblemError(Problem(Code.UPGRADE_RENDER, ".copier-answers.yml", what, write)) from error

@@ -1,0 +1,210 @@
+"""``poe update``: a project brought to a release, in commits that hold nothing but the platform's and what is derived."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import which
+
+import copier
+from building_block.messages import Code, Problem, ProblemError, one_line
+
+from upgrade.aside import Aside, Home
+from upgrade.environment import Environment
+from upgrade.exceptions import excepted
+from upgrade.landing import Landing
+from upgrade.template import Template, said
+from upgrade.tree import ANSWERS, Tree
+from upgrade.verify import Update, verify
+
+
+@dataclass
+class Prepared:
+    """An update that is ready to land."""
+
+    before: str
+    after: str
+    """The versions."""
+    restored: list[str] = field(default_factory=list)
+    """The platform's files that had been edited, deleted or moved, and are the platform's again."""
+    kept: list[str] = field(default_factory=list)
+    """Those that the unit has excepted."""
+    failures: list[str] = field(default_factory=list)
+    """What `building-block check` finds after the update and did not find before it."""
+    notices: list[str] = field(default_factory=list)
+
+
+def update(template: Template, aside: Aside, source: str = "") -> Prepared:
+    """Update the checkout aside: one commit that restores what had drifted, if anything had, and one of the update.
+
+    ``source`` is the template's new URL, where it has moved.
+
+    Raises:
+        ProblemError: the project cannot be brought to that release, or the update did not keep what it must; the
+            error carries every reason.
+    """
+    start = aside.head()
+    version = start.answers["_commit"]
+    done = Prepared(version, template.ref)
+    _may_go(template, start)
+    author = str(start.given.get("domain_name", "Unit")), str(start.given.get("owner_email", "unit@localhost"))
+    was = _checked(aside.root, Environment.of(aside.root))
+
+    old = _Fresh.of(template, template.commit(version), start, aside)
+    drifted = [path for path in old.tree.platform - {ANSWERS} if start.entries.get(path) != old.tree.entries.get(path)]
+    done.kept = sorted(path for path in drifted if path in excepted(start))
+    done.restored = sorted({*drifted} - {*done.kept})
+    old.give(aside, done.restored)
+    aside.commit(_message_of_restored(done.restored), author)
+    based = aside.head()
+
+    old.give(aside, done.kept)  # so that nothing has to be merged
+    if source:
+        answers = aside.root / ANSWERS
+        text = answers.read_text(encoding="utf-8").replace(
+            f"_src_path: {start.answers['_src_path']}", f"_src_path: {source}"
+        )
+        answers.write_text(text, encoding="utf-8", newline="\n")
+    aside.commit("For the time of the update", author)
+    _copier(template, aside, source or start.answers["_src_path"])
+    aside.git("reset", "--quiet", "--soft", based.commit)
+    for path in done.kept:
+        aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
+
+    environment = Environment.of(aside.root)
+    generated = environment.building_block(aside.root, "generate")
+    done.notices += _locked(aside.root, based)
+    aside.commit(_message(done), author)
+    updated = aside.head()
+
+    new = _Fresh.of(template, template.ref, updated, aside)
+    judged = Update(
+        based,
+        updated,
+        new.tree,
+        template.classes()["derived"],
+        excepted=done.kept,
+        asked=new.tree.given.keys() - old.tree.given.keys(),
+        renamed=old.tree.given.keys() - new.tree.given.keys(),
+    )
+    ProblemError.raise_any([*_collisions(old.tree, new.tree, start), *verify(judged)])
+    now = _failures(generated) or _checked(aside.root, environment)
+    done.failures = [line for line in now if line not in was]
+    return done
+
+
+def land(home: Home, aside: Aside) -> None:
+    """Give the unit's branch and files what stands aside."""
+    Landing(home, home.git("rev-parse", "HEAD"), aside.git("rev-parse", "HEAD")).land(aside.git.folder)
+
+
+def _may_go(template: Template, start: Tree) -> None:
+    version = start.answers["_commit"]
+    commit = template.commit(version)
+    if commit is None:
+        what = f"the project was stamped from `{version}`, which the template's repository does not have"
+        write = "write the release that it is nearest to, for example `_commit: v0.1.0`, commit it, and begin again"
+        raise ProblemError(Problem(Code.UPGRADE_VERSION, ANSWERS, what, write))
+    if template.git.tried("merge-base", "--is-ancestor", commit, f"{template.ref}^{{commit}}").returncode:
+        what, write = f"the project has `{version}`, after which {template.ref} does not come", "write a newer `--to`"
+        raise ProblemError(Problem(Code.UPGRADE_VERSION, ANSWERS, what, write))
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """A release as it renders with a project's answers."""
+
+    folder: Path
+    tree: Tree
+
+    @classmethod
+    def of(cls, template: Template, version: str, project: Tree, aside: Aside) -> "_Fresh":
+        folder = aside.scratch / f"rendered-{len([*aside.scratch.glob('rendered-*')])}"
+        template.render(version, project.given, folder)
+        return cls(folder, aside.tree_of(folder))
+
+    def give(self, aside: Aside, paths: Iterable[str]) -> None:
+        """Let the files of the checkout aside be those of the render; what that has not, the checkout has no more."""
+        for path in paths:
+            file, own = aside.root / path, self.folder / path
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+            if own.is_file():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(own, file)
+
+
+def _collisions(old: Tree, new: Tree, start: Tree) -> Iterator[Problem]:
+    """Yield each file of the unit where the new release has one of its own; before the verifier finds it replaced."""
+    for path in sorted((new.platform - old.platform) & start.entries.keys()):
+        write = "move it out of the way, commit, and begin again; your file was not touched"
+        yield Problem(Code.UPGRADE_COLLISION, path, "is a file of yours, and the new release has one there", write)
+
+
+def _copier(template: Template, aside: Aside, source: str) -> None:
+    """Run copier's update; the template is fetched from the clone at hand instead of over the network again."""
+    instead = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{template.root}.insteadOf",
+        "GIT_CONFIG_VALUE_0": source,
+    }
+    with said(f"the update to {template.ref}"), _environment(instead):
+        copier.run_update(aside.root, vcs_ref=template.ref, defaults=True, overwrite=True, quiet=True, conflict="rej")
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name)
+        os.environ |= before
+
+
+def _locked(root: Path, before: Tree) -> list[str]:
+    """Bring the lock files up to date that the unit has committed; return a sentence for each that could not be."""
+    notices = []
+    for lock, tool in (("uv.lock", "uv"), ("pixi.lock", "pixi")):
+        if lock not in before.entries:
+            continue
+        command = which(tool)
+        done = command and subprocess.run([command, "lock"], cwd=root, capture_output=True, text=True, check=False)
+        if not done or done.returncode:
+            why = one_line(done.stderr) if done else f"{tool} is not installed"
+            notices.append(f"{lock} is as it was ({why}): write `{tool} lock` and commit it")
+    return notices
+
+
+# What the project's own check says -------------------------------------------------------------------------------------
+
+
+def _checked(root: Path, environment: Environment) -> list[str]:
+    return _failures(environment.building_block(root, "check"))
+
+
+def _failures(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the messages of a failed command, a line each, or the last line where it ended otherwise."""
+    if done.returncode == 0:
+        return []
+    lines = done.stderr.strip().splitlines() or [f"ended with {done.returncode}"]
+    return [line for line in lines if re.match(r"BB\d{3} ", line)] or lines[-1:]
+
+
+# What the commits say -------------------------------------------------------------------------------------------------
+
+
+def _message_of_restored(paths: Sequence[str]) -> str:
+    return "Restore files of the platform\n\n" + "\n".join(paths)
+
+
+def _message(done: Prepared) -> str:
+    return f"Update the building block from {done.before} to {done.after}"

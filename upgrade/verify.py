@@ -1,0 +1,105 @@
+"""The verifier: is what an update has made of a project the new release, and of the unit's own files every byte?
+
+It reads two commits and a fresh render, and runs nothing. `poe update`, the tests and the fleet all ask it.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from building_block.messages import Code, Problem
+from pathspec import GitIgnoreSpec
+
+from upgrade.tree import ANSWERS, Entry, Tree
+
+_MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ")
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is judged."""
+
+    before: Tree
+    after: Tree
+    fresh: Tree
+    """The new release, rendered with the answers that the project has after the update."""
+    derived: GitIgnoreSpec
+    """The patterns of what is derived."""
+    excepted: Collection[str] = ()
+    """The platform's files that the unit keeps as its own for a while."""
+    asked: Collection[str] = ()
+    """Questions that the new release asks and the old one did not."""
+    renamed: Collection[str] = ()
+    """Questions that the old release asked and the new one does not."""
+
+
+def verify(update: Update) -> list[Problem]:
+    """Return all that is wrong with an update; nothing when it may be taken."""
+    return [
+        *_left_over(update),
+        *_touched(update),
+        *_not_as_rendered(update),
+        *_answers(update),
+    ]
+
+
+def _left_over(update: Update) -> Iterator[Problem]:
+    """Yield what a merge that did not succeed leaves behind."""
+    for path, (before, after) in update.before.changed(update.after).items():
+        if after is None:
+            continue
+        if path.endswith((".rej", ".orig")) and before is None:
+            yield _problem(path, "is what a merge left behind that failed")
+        elif before is not None and (line := _marker(update.after.content(path))):
+            if not _marker(update.before.content(path)):
+                yield _problem(f"{path}:{line}", "has markers of a merge that failed")
+
+
+def _touched(update: Update) -> Iterator[Problem]:
+    """Yield each path that an update changed and that is none of the platform's, before or after, and not derived."""
+    allowed = update.before.platform | update.after.platform
+    for path, (before, after) in update.before.changed(update.after).items():
+        if path not in allowed and not update.derived.match_file(path):
+            yield _problem(path, f"is the unit's own and was {_what(before, after)}")
+        elif path in update.after.platform - update.before.platform and before is not None:
+            if not update.derived.match_file(path) and path not in update.excepted:
+                yield _problem(path, "was the unit's own and was replaced by a file of the platform")
+
+
+def _what(before: Entry | None, after: Entry | None) -> str:
+    if before is None or after is None:
+        return "created" if before is None else "deleted"
+    return "changed" if before.blob != after.blob else f"given the mode {after.mode}"
+
+
+def _not_as_rendered(update: Update) -> Iterator[Problem]:
+    """Yield each of the platform's files that is not as the new release renders it."""
+    for path in sorted((update.before.platform | update.fresh.platform) - {ANSWERS, *update.excepted}):
+        if update.after.entries.get(path) != update.fresh.entries.get(path):
+            yield _problem(path, "is not as the new release renders it")
+
+
+def _answers(update: Update) -> Iterator[Problem]:
+    """Yield each answer that changed though the new release did not ask for it."""
+    before, after = update.before.given, update.after.given
+    for name in sorted(before.keys() | after.keys()):
+        if name in before and name in after:
+            if before[name] != after[name]:
+                yield _problem(ANSWERS, f"the answer `{name}` was {before[name]!r} and is {after[name]!r}")
+        elif name in before and name not in update.renamed:
+            yield _problem(ANSWERS, f"the answer `{name}` is gone")
+        elif name in after and name not in update.asked:
+            yield _problem(ANSWERS, f"the answer `{name}` is new, and nothing asks for it")
+
+
+def _marker(content: bytes) -> int | None:
+    """Return the line of the first marker of a merge that is followed by the other two."""
+    wanted, first = list(_MARKERS), None
+    for number, line in enumerate(content.splitlines(), 1):
+        if wanted and (line.startswith(wanted[0]) if wanted[0] != b"=======" else line == b"======="):
+            first = first or number
+            wanted.pop(0)
+    return None if wanted else first
+
+
+def _problem(where: str, what: str) -> Problem:
+    return Problem(Code.UPGRADE_VERIFY, where, what, "nothing was changed in your project; tell the platform team")
