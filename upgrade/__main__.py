@@ -20,9 +20,14 @@ from upgrade.update import update as prepare
 
 HERE = Path(__file__).parents[1]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Where = Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)]
 To = Annotated[str, typer.Option(help="A release, such as v1.2.0, instead of the newest.")]
+
+
+@app.callback()
+def _commands() -> None:
+    """Bring stamped projects to this release of the template."""
 
 
 @app.command()
