@@ -177,7 +177,7 @@ def gated(change: Callable[[StampedProject], object], ref: str = "HEAD") -> Call
 def changed_contract(old: str, new: str, file: str = ORDERS) -> Callable[[StampedProject], None]:
     def provoke(project: StampedProject) -> None:
         project.replace(file, old, new)
-        ports(Project(project.root))
+        ProblemError.raise_any(check.contracts(Project(project.root)))
 
     return provoke
 

@@ -1,6 +1,7 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
 """Load the folder of contracts."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -185,21 +186,30 @@ def _described_twice(project: Project) -> Iterator[Problem]:
     Whoever published before there were contracts has such files.
     """
     ports = {path.name.removesuffix(SUFFIX) for path in project.contracts.glob(f"[!.]*{SUFFIX}")}
-    for path in sorted((project.root / DBT_MODELS).rglob("*.y*ml")):
+    # Most files name none, and parsing them all would take longer than the contracts do.
+    names = b"|".join(re.escape(port).encode() for port in sorted(ports))
+    named = re.compile(rb"\bname[\"']?\s*:\s*[\"']?(%s)\b" % names)
+    for path in sorted((project.root / DBT_MODELS).rglob("*.y*ml")) if ports else ():
         content = path.read_bytes()
-        if not any(port.encode() in content for port in ports):
+        if not named.search(content):
             continue
-        try:
-            root = yaml.compose(content, Loader=Loader)
-        except yaml.YAMLError:
-            continue  # which dbt tells
-        names = [name for model in _values(root, "models") for name in _values(model, "name")]
-        models = {name.value: name.start_mark.line + 1 for name in names if isinstance(name, yaml.ScalarNode)}
+        models, alone = _described(content)
         for port in sorted(models.keys() & ports):
             what = f"`{port}` is described by contracts/{port}{SUFFIX} now, and dbt takes one description of a model"
-            alone = len(models) == 1 and {key.value for key, _ in root.value} <= {"version", "models"}
             write = "remove the file" if alone else f"remove `{port}` from it"
             yield Problem(Code.CONTRACT_DESCRIBED, f"{project.relative(path)}:{models[port]}", what, write)
+
+
+@lru_cache(maxsize=1024)
+def _described(content: bytes) -> tuple[dict[str, int], bool]:
+    """Return the line of each model that a YAML file of dbt describes, and whether it says nothing else than of one."""
+    try:
+        root = yaml.compose(content, Loader=Loader)
+    except yaml.YAMLError:
+        return {}, False  # which dbt tells
+    names = [name for model in _values(root, "models") for name in _values(model, "name")]
+    models = {name.value: name.start_mark.line + 1 for name in names if isinstance(name, yaml.ScalarNode)}
+    return models, len(models) == 1 and {key.value for key, _ in root.value} <= {"version", "models"}
 
 
 def _values(node: yaml.Node | None, key: str) -> list[yaml.Node]:

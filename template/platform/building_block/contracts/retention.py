@@ -5,7 +5,10 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import yaml
 
 from building_block.contracts.contract import CONTRACT, Contract, contract
 from building_block.contracts.service_levels import Action, Place
@@ -13,11 +16,10 @@ from building_block.contracts.standard import read
 from building_block.messages import Code, Problem, ProblemError, nearest, shown
 from building_block.project import LAYERS, Project
 from building_block.sql import quoted
+from building_block.yaml_nodes import Loader
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from building_block.ingest.spec import IngestSpec
 
 NAME = "bb_retention"
 """Of the job, of its schedule and of each check."""
@@ -161,8 +163,8 @@ def _of_table(project: Project, one: Contract, place: Place) -> Term:
     if one.retention.action is Action.DELETE:
         emptied = None
     elif place.layer == "raw":
-        spec = _ingests(project).get(place.table)
-        emptied = tuple(column.name for column in spec.columns if column.pii) if spec else ()
+        declared = _ingested(project).get(place.table)
+        emptied = declared.personal if declared else ()
     else:
         emptied = _tagged(project, place)
     return Term(one, place.layer, place.table, place.column, emptied)
@@ -182,10 +184,35 @@ def _tagged(project: Project, place: Place) -> tuple[str, ...]:
     )
 
 
-def _ingests(project: Project) -> "dict[str, IngestSpec]":
-    from building_block.ingest.spec import load_specs  # half a second of Dagster
+@dataclass(frozen=True)
+class _Ingested:
+    """What an ingest file declares of its table, as far as retention goes: not by its spec, which is Dagster's."""
 
-    return {spec.table: spec for spec in load_specs(project.ingest, project.root)}
+    file: str
+    types: dict[str, str]
+    personal: tuple[str, ...]
+
+
+def _ingested(project: Project) -> dict[str, _Ingested]:
+    """Return the tables of the ingest files; a file that is none is left to whoever reads them whole."""
+    found = {}
+    for path in sorted(project.ingest.glob("[!.]*.y*ml")):
+        table, types, personal = _declared(path.read_bytes())
+        found[table or path.stem] = _Ingested(project.relative(path), types, personal)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _declared(content: bytes) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    try:
+        said = yaml.load(content, Loader)  # noqa: S506 - a safe loader
+    except yaml.YAMLError:
+        said = None
+    if not isinstance(said, dict) or not isinstance(said.get("columns"), list):
+        return "", {}, ()
+    columns = [one for one in said["columns"] if isinstance(one, dict)]
+    types = {str(one.get("name")): str(one.get("type")) for one in columns}
+    return str(said.get("table") or ""), types, tuple(str(one.get("name")) for one in columns if one.get("pii") is True)
 
 
 def _problem(one: Contract, code: Code, what: str, write: str, key: str = "element") -> Problem:
@@ -213,26 +240,22 @@ def _conflict(one: Contract, place: Place, other: Contract, before: Place) -> It
 
 
 def _not_declared(project: Project, one: Contract, place: Place) -> Iterator[Problem]:
-    try:
-        specs = _ingests(project)
-    except ProblemError:
-        return  # whoever reads the ingest files tells it
-    if (spec := specs.get(place.table)) is None:
+    tables = _ingested(project)
+    if (declared := tables.get(place.table)) is None:
         what = f"no ingest file declares the table raw.{place.table}"
-        known = nearest(place.table, specs)
+        known = nearest(place.table, tables)
         write = f"write raw.{known}.<column>" if known else f"write ingest/{place.table}.yaml, or take the table out"
         yield _problem(one, Code.RETENTION_PLACE, what, write)
         return
-    dates = [column.name for column in spec.columns if column.type in DATES]
-    kind = next((column.type for column in spec.columns if column.name == place.column), None)
+    kind = declared.types.get(place.column)
     if kind in DATES:
-        if one.retention.action is Action.ANONYMISE and not any(column.pii for column in spec.columns):
+        if one.retention.action is Action.ANONYMISE and not declared.personal:
             yield _nothing_personal(one, place)
         return
     what = f"retention counts from raw.{place.table}.{place.column}, which "
-    what += f"is {kind} in {spec.file}" if kind else f"{spec.file} does not declare"
-    nearby = nearest(place.column, dates)
-    write = f"write raw.{place.table}.{nearby}" if dates else "declare a column of `type: date` or timestamp"
+    what += f"is {kind} in {declared.file}" if kind else f"{declared.file} does not declare"
+    dates = [name for name, type_ in declared.types.items() if type_ in DATES]
+    write = f"write raw.{place.table}.{nearest(place.column, dates)}" if dates else "declare a column of `type: date`"
     yield _problem(one, Code.RETENTION_PLACE, what, write)
 
 
