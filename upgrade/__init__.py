@@ -1,1 +1,1 @@
-"""Brings stamped projects to this release of the template, run from the release itself: the newest code, never the old."""
+"""Brings stamped projects to a release of the template, run from that release: the newest code, never the old."""

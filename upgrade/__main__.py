@@ -1,7 +1,8 @@
 """``python -m upgrade <command> <project>``: what `poe update` and its like in a stamped project call."""
 
 import sys
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -12,13 +13,17 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from upgrade.aside import Home
+from upgrade.fetch import Files
 from upgrade.git import Git
 from upgrade.landing import alone, unfinished
+from upgrade.migrate import migrate as migrations_of
+from upgrade.propose import patch
 from upgrade.template import Template
 from upgrade.update import Prepared, land
 from upgrade.update import update as prepare
 
 HERE = Path(__file__).parents[1]
+_console = Console(highlight=False, soft_wrap=True)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 Where = Annotated[Path, typer.Argument(help="The project's folder.", file_okay=False, exists=True)]
@@ -38,53 +43,100 @@ def update(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the diff and touch nothing.")] = False,
 ) -> None:
     """Bring a project to a release; its own files stay as they are, and if anything fails, all does."""
-    console = Console(highlight=False, soft_wrap=True)
-    home = Home.of(project)
-    with alone(home) if not dry_run else nothing(), TemporaryDirectory(prefix="building-block-") as scratch:
-        if not dry_run:
-            if unfinished(home):
-                console.print("An update that was broken off has been ended.")
-            home.must_be_clean()
-        template = _template(Path(scratch) / "template", to)
-        start = home.head()
-        if start.answers["_commit"] == template.ref and not source:
-            console.print(f"The project has {template.ref} already; `poe doctor` says whether it is whole.")
+    with _work(project, to, writes=not dry_run) as (home, template, _):
+        before = home.head().answers["_commit"]
+        if before == template.ref and not source:
+            _console.print(f"The project has {template.ref} already; `poe doctor` says whether it is whole.")
             return
-        console.print(f"[bold]{start.answers['_commit']} → {template.ref}[/]")
-        for section in template.news(start.answers["_commit"]):
-            console.print(Markdown(section))
+        _console.print(f"[bold]{before} → {template.ref}[/]")
+        for section in template.news(before):
+            _console.print(Markdown(section))
         with home.aside() as aside:
             done = prepare(template, aside, source)
             if dry_run:
-                print(aside.git("diff", start.commit, "HEAD"))
-            _tell(done, console)
+                print(aside.git("diff", home.head().commit, "HEAD"))
+            _tell(done)
             _raise_failures(done)
             if not dry_run:
                 land(home, aside)
-                console.print(
-                    f"[green]✓[/] {done.after}, committed. Next: `uv sync` (or `pixi install`), then `poe build`."
-                )
+                _console.print(f"[green]✓[/] {done.after}, committed. Next: `uv sync` (`pixi install`), `poe build`.")
+
+
+@app.command()
+def migrate(
+    project: Where = Path(),
+    to: To = "",
+    apply: Annotated[bool, typer.Option("--apply", help="Commit it, too.")] = False,
+) -> None:
+    """Show what a release asks of the project's own files; on request do it, in a commit of its own."""
+    with _work(project, to, writes=apply) as (home, template, _), home.aside() as aside:
+        done = migrations_of(template, aside)
+        if not done.what:
+            _console.print(f"{template.ref} asks nothing of the project's own files.")
+            return
+        print(aside.git("show", "--format=", "HEAD"))
+        for sentence in [*done.what, *done.left]:
+            _console.print(sentence, markup=False)
+        if apply:
+            land(home, aside)
+            _console.print("[green]✓[/] committed. Next: `poe update`")
+        else:
+            _console.print("Nothing was written; `poe migrate --apply` commits it.")
+
+
+@app.command()
+def restore(project: Where, paths: Annotated[list[str], typer.Argument(help="Files of the platform.")]) -> None:
+    """Take back files of the platform as they came with the project's release."""
+    with _work(project, "", writes=False) as (home, template, scratch):
+        for path in Files.of(template, home, scratch).restore(paths):
+            _console.print(f"[green]✓[/] {path} is the platform's again")
+
+
+@app.command()
+def add(
+    project: Where, seeds: Annotated[list[str] | None, typer.Argument(help="Seeds or folders of such.")] = None
+) -> None:
+    """List the seeds that the project does not have, or write those that are named."""
+    with _work(project, "", writes=False) as (home, template, scratch):
+        files = Files.of(template, home, scratch)
+        for path in files.add(seeds) if seeds else files.seeds():
+            _console.print(f"added {path}" if seeds else path, markup=False)
+
+
+@app.command()
+def propose(
+    project: Where, paths: Annotated[list[str] | None, typer.Argument(help="Files of the platform.")] = None
+) -> None:
+    """Print what the project changed in files of the platform as a patch of the template."""
+    with _work(project, "", writes=False) as (home, template, scratch):
+        print(patch(Files.of(template, home, scratch), scratch, paths or ()), end="")
 
 
 @contextmanager
-def nothing():
-    """Do nothing."""
-    yield
+def _work(project: Path, to: str, *, writes: bool) -> Iterator[tuple[Home, Template, Path]]:
+    """Yield where the project lies, the template in a clone of its own, and a scratch folder.
+
+    Who writes is alone, ends what was broken off, and finds all committed.
+    """
+    home = Home.of(project)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(TemporaryDirectory(prefix="building-block-")))
+        if writes:
+            stack.enter_context(alone(home))
+            if unfinished(home):
+                _console.print("An update that was broken off has been ended.")
+            home.must_be_clean()
+        Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(scratch / "template"))  # its tags may be set
+        yield home, Template.of(scratch / "template", to), scratch
 
 
-def _template(folder: Path, to: str) -> Template:
-    """Return the template in a clone of its own, whose tags may be set right."""
-    Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(folder))
-    return Template.of(folder, to)
-
-
-def _tell(done: Prepared, console: Console) -> None:
+def _tell(done: Prepared) -> None:
     for path in done.restored:
-        console.print(f"restored {path}, in a commit of its own")
+        _console.print(f"restored {path}, in a commit of its own")
     for path in done.kept:
-        console.print(f"kept {path} as you have it: excepted in settings/exceptions.yaml")
+        _console.print(f"kept {path} as you have it: excepted in settings/exceptions.yaml")
     for notice in done.notices:
-        console.print(notice, markup=False)
+        _console.print(notice, markup=False)
 
 
 def _raise_failures(done: Prepared) -> None:

@@ -99,10 +99,10 @@ class Aside:
         self.git("add", "--all", "--", self.below or ".")
         if self.git.tried("diff", "--cached", "--quiet").returncode == 0:
             return False
-        name, email = author
-        known = {} if self.git.tried("var", "GIT_COMMITTER_IDENT").returncode == 0 else {
-            "GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": email,
-        }  # fmt: skip
+        known = {}
+        if self.git.tried("var", "GIT_COMMITTER_IDENT").returncode:
+            known = {f"GIT_{role}_NAME": author[0] for role in ("AUTHOR", "COMMITTER")}
+            known |= {f"GIT_{role}_EMAIL": author[1] for role in ("AUTHOR", "COMMITTER")}
         self.git("commit", "--quiet", "--no-verify", "--message", message, **known)
         return True
 

@@ -1,4 +1,4 @@
-"""Where a project's own code runs during an update: the environment at hand, or a new one where that lacks something."""
+"""Where a project's own code runs during an update: the one at hand, or a new one where that lacks something."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ class Environment:
         return cls(project / ".venv" / "bin" / "python")
 
     def building_block(self, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the ``building-block`` command of a project on it; its data goes to a folder of its own, not the unit's."""
+        """Run the ``building-block`` command of a project on it, with its data in a folder below it."""
         path = os.pathsep.join(map(str, (project / "platform", project / "src")))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "DBT_"))}
         environment |= {"PYTHONPATH": path, "BUILDING_BLOCK_DATA": str(project / "data"), "COLUMNS": "200"}

@@ -1,4 +1,4 @@
-"""Git in one repository, so that no call depends on the working folder or on what a person has configured for messages."""
+"""Git in one folder, in one language, and without a write where a look is all that is wanted."""
 
 import os
 import subprocess

@@ -51,7 +51,6 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     version = start.answers["_commit"]
     done = Prepared(version, template.ref)
     _may_go(template, start)
-    author = str(start.given.get("domain_name", "Unit")), str(start.given.get("owner_email", "unit@localhost"))
     was = _checked(aside.root, Environment.of(aside.root))
 
     old = _Fresh.of(template, template.commit(version), start, aside)
@@ -59,7 +58,7 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     done.kept = sorted(path for path in drifted if path in excepted(start))
     done.restored = sorted({*drifted} - {*done.kept})
     old.give(aside, done.restored)
-    aside.commit(_message_of_restored(done.restored), author)
+    aside.commit(_message_of_restored(done.restored), author(start))
     based = aside.head()
 
     old.give(aside, done.kept)  # so that nothing has to be merged
@@ -69,7 +68,7 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
             f"_src_path: {start.answers['_src_path']}", f"_src_path: {source}"
         )
         answers.write_text(text, encoding="utf-8", newline="\n")
-    aside.commit("For the time of the update", author)
+    aside.commit("For the time of the update", author(start))
     _copier(template, aside, source or start.answers["_src_path"])
     aside.git("reset", "--quiet", "--soft", based.commit)
     for path in done.kept:
@@ -78,7 +77,7 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     environment = Environment.of(aside.root)
     generated = environment.building_block(aside.root, "generate")
     done.notices += _locked(aside.root, based)
-    aside.commit(_message(done), author)
+    aside.commit(_message(done), author(start))
     updated = aside.head()
 
     new = _Fresh.of(template, template.ref, updated, aside)
@@ -95,6 +94,11 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     now = _failures(generated) or _checked(aside.root, environment)
     done.failures = [line for line in now if line not in was]
     return done
+
+
+def author(project: Tree) -> tuple[str, str]:
+    """Return in whose name is committed where git knows nobody."""
+    return str(project.given.get("domain_name", "Unit")), str(project.given.get("owner_email", "unit@localhost"))
 
 
 def land(home: Home, aside: Aside) -> None:

@@ -1,0 +1,62 @@
+"""``poe propose``: a unit's change of a platform file as a patch of the template, so that the improvement comes back."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from building_block.messages import Code, Problem, ProblemError
+
+from upgrade.fetch import Files
+from upgrade.git import Git
+from upgrade.tree import ANSWERS, MANIFEST
+
+
+def patch(files: Files, scratch: Path, paths: Sequence[str] = ()) -> str:
+    """Return a patch of the template at its newest release that makes of it what the project has made of its files.
+
+    All that differ from what was rendered, or those of ``paths``.
+
+    Raises:
+        ProblemError: nothing differs, or a change does not fit the template, as where it meets an answer's value.
+    """
+    differing = [path for path in _differing(files) if not paths or path in paths]
+    if not differing:
+        what, write = "no file of the platform differs from what was rendered", "change one, and try it, first"
+        raise ProblemError(Problem(Code.UPGRADE_PATH, str(files.project), what, write))
+    folder = scratch / "proposal"
+    git = Git(folder)
+    Git(files.template.root)("worktree", "add", "--quiet", "--detach", str(folder), files.template.ref)
+    problems = []
+    for path in differing:
+        source = next(
+            (name for name in (f"template/{path}", f"template/{path}.jinja") if (folder / name).is_file()), None
+        )
+        if source is None:
+            what = f"is not in the template any more at {files.template.ref}"
+            problems.append(
+                Problem(Code.UPGRADE_PATH, path, what, "write `poe update`, and look whether it is needed still")
+            )
+        elif git.tried("apply", "--recount", given=_change(files, scratch, path, source)).returncode:
+            what = f"the change does not fit {source} at {files.template.ref}"
+            problems.append(Problem(Code.UPGRADE_PATH, path, what, "write `poe update` first, or propose it by hand"))
+    ProblemError.raise_any(problems)
+    return git("diff") + "\n"
+
+
+def _differing(files: Files) -> Iterator[str]:
+    for line in (files.folder / MANIFEST).read_text(encoding="utf-8").splitlines():
+        path = line.split(maxsplit=1)[1]
+        own = files.project / path
+        if path != ANSWERS and own.is_file() and own.read_bytes() != (files.folder / path).read_bytes():
+            yield path
+
+
+def _change(files: Files, scratch: Path, path: str, source: str) -> str:
+    """Return the difference between the rendered and the project's file as a patch of the template's file."""
+    sides = [scratch / side / source for side in ("a", "b")]
+    for side, file in zip(sides, (files.folder / path, files.project / path), strict=True):
+        side.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, side)
+    names = [str(side.relative_to(scratch)) for side in sides]
+    found = Git(scratch).tried("diff", "--no-index", "--no-prefix", "--", *names)
+    return found.stdout
