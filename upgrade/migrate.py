@@ -55,15 +55,12 @@ def migrate(template: Template, aside: Aside) -> Migrated:
 
 
 def due(before: str, after: str) -> list[Migration]:
-    """Return the migrations between two versions; all up to ``after`` where nobody knows what ``before`` is."""
-    first, last = _version(before), _version(after)
-    return [
-        one
-        for one in MIGRATIONS
-        if first < Version(one.version) and (last == Version("0") or Version(one.version) <= last)
-    ]
+    """Return the migrations between two versions; one that is no release is before or after all of them."""
+    first, last = _version(before) or Version("0"), _version(after)
+    numbered = [(Version(one.version), one) for one in MIGRATIONS]
+    return [one for number, one in numbered if first < number and (last is None or number <= last)]
 
 
-def _version(text: str) -> Version:
+def _version(text: str) -> Version | None:
     found = re.match(r"v(\d+\.\d+\.\d+)", text)
-    return Version(found[1] if found else "0")
+    return Version(found[1]) if found else None

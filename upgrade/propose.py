@@ -1,4 +1,4 @@
-"""``poe propose``: a unit's change of a platform file as a patch of the template, so that the improvement comes back."""
+"""``poe propose``: a unit's change of a platform file as a patch of the template, by which it comes back."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -28,17 +28,14 @@ def patch(files: Files, scratch: Path, paths: Sequence[str] = ()) -> str:
     Git(files.template.root)("worktree", "add", "--quiet", "--detach", str(folder), files.template.ref)
     problems = []
     for path in differing:
-        source = next(
-            (name for name in (f"template/{path}", f"template/{path}.jinja") if (folder / name).is_file()), None
-        )
+        sources = (f"template/{path}", f"template/{path}.jinja")
+        source = next((name for name in sources if (folder / name).is_file()), None)
         if source is None:
-            what = f"is not in the template any more at {files.template.ref}"
-            problems.append(
-                Problem(Code.UPGRADE_PATH, path, what, "write `poe update`, and look whether it is needed still")
-            )
+            what, write = f"is not in the template at {files.template.ref}", "write `poe update`, and look at it again"
+            problems.append(Problem(Code.UPGRADE_PATH, path, what, write))
         elif git.tried("apply", "--recount", given=_change(files, scratch, path, source)).returncode:
             what = f"the change does not fit {source} at {files.template.ref}"
-            problems.append(Problem(Code.UPGRADE_PATH, path, what, "write `poe update` first, or propose it by hand"))
+            problems.append(Problem(Code.UPGRADE_PATH, path, what, "write `poe update`, or propose it by hand"))
     ProblemError.raise_any(problems)
     return git("diff") + "\n"
 

@@ -1,4 +1,4 @@
-"""``poe update``: a project brought to a release, in commits that hold nothing but the platform's and what is derived."""
+"""``poe update``: a project brought to a release, in commits of nothing but the platform's files and derived ones."""
 
 import os
 import re
@@ -188,7 +188,7 @@ def _locked(root: Path, before: Tree) -> list[str]:
     return notices
 
 
-# What the project's own check says -------------------------------------------------------------------------------------
+# What the project's own check says ------------------------------------------------------------------------------------
 
 
 def _checked(root: Path, environment: Environment) -> list[str]:

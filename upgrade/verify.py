@@ -45,24 +45,22 @@ def verify(update: Update) -> list[Problem]:
 def _left_over(update: Update) -> Iterator[Problem]:
     """Yield what a merge that did not succeed leaves behind."""
     for path, (before, after) in update.before.changed(update.after).items():
-        if after is None:
-            continue
-        if path.endswith((".rej", ".orig")) and before is None:
+        if before is None and path.endswith((".rej", ".orig")):
             yield _problem(path, "is what a merge left behind that failed")
-        elif before is not None and (line := _marker(update.after.content(path))):
-            if not _marker(update.before.content(path)):
-                yield _problem(f"{path}:{line}", "has markers of a merge that failed")
+        elif before and after and (line := _new_marker(update, path)):
+            yield _problem(f"{path}:{line}", "has markers of a merge that failed")
 
 
 def _touched(update: Update) -> Iterator[Problem]:
     """Yield each path that an update changed and that is none of the platform's, before or after, and not derived."""
     allowed = update.before.platform | update.after.platform
     for path, (before, after) in update.before.changed(update.after).items():
-        if path not in allowed and not update.derived.match_file(path):
+        if update.derived.match_file(path):
+            continue
+        if path not in allowed:
             yield _problem(path, f"is the unit's own and was {_what(before, after)}")
-        elif path in update.after.platform - update.before.platform and before is not None:
-            if not update.derived.match_file(path) and path not in update.excepted:
-                yield _problem(path, "was the unit's own and was replaced by a file of the platform")
+        elif before and path not in update.before.platform:
+            yield _problem(path, "was the unit's own and was replaced by a file of the platform")
 
 
 def _what(before: Entry | None, after: Entry | None) -> str:
@@ -89,6 +87,10 @@ def _answers(update: Update) -> Iterator[Problem]:
             yield _problem(ANSWERS, f"the answer `{name}` is gone")
         elif name in after and name not in update.asked:
             yield _problem(ANSWERS, f"the answer `{name}` is new, and nothing asks for it")
+
+
+def _new_marker(update: Update, path: str) -> int | None:
+    return None if _marker(update.before.content(path)) else _marker(update.after.content(path))
 
 
 def _marker(content: bytes) -> int | None:
