@@ -126,4 +126,4 @@ def said(doing: str):
         yield
     except (CopierError, ValueError, TypeError) as error:
         what, write = f"{doing} failed: {one_line(str(error))}", "correct the answer, or tell the platform team"
-        raise ProblemError(Problem(Code.UPGRADE_RENDER, ".copier-answers.yml", what, write)) from error
+        raise ProblemError(Problem(Code.UPGRADE_ANSWERS, ".copier-answers.yml", what, write)) from error

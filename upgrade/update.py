@@ -12,6 +12,7 @@ from shutil import which
 
 import copier
 from building_block.messages import Code, Problem, ProblemError, one_line
+from building_block.upgrade import clone_url
 
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
@@ -156,7 +157,7 @@ def _copier(template: Template, aside: Aside, source: str) -> None:
     instead = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{template.root}.insteadOf",
-        "GIT_CONFIG_VALUE_0": source,
+        "GIT_CONFIG_VALUE_0": clone_url(source),
     }
     with said(f"the update to {template.ref}"), _environment(instead):
         copier.run_update(aside.root, vcs_ref=template.ref, defaults=True, overwrite=True, quiet=True, conflict="rej")

@@ -15,12 +15,14 @@ from building_block.check import lint as linted
 from building_block.contracts_cli import commands as contracts
 from building_block.messages import ProblemError
 from building_block.project import Project
+from building_block.upgrade import commands as upgrade
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(contracts, name="contracts")
+app.add_typer(upgrade)
 
 
 @app.command()

@@ -330,6 +330,89 @@ EXPLANATIONS = {
         why="What is derived is written anew at each change, and what a person wrote is never written over.",
         fix="Move the file to another folder, or rename it, and write `poe generate`.",
     ),
+    Code.UPGRADE_TREE: Explanation(
+        what="The project's repository is not in a state in which an update could be told from your own work.",
+        example=("BB420 README.md: is not committed and 1 more; commit or `git stash --include-untracked` it first"),
+        why=(
+            "An update is one commit that holds nothing but the platform's files. It is prepared aside, from what is "
+            "committed, and must not meet what is not."
+        ),
+        fix="Commit or stash what `git status` shows, check out a branch, and let another update end first.",
+    ),
+    Code.UPGRADE_VERSION: Explanation(
+        what="The template cannot bring the project from the version that it has to the one that is asked for.",
+        example=(
+            "BB421 --to v9.9.9: the template has no version `v9.9.9`; write one of its releases; the newest are v0.1.0"
+        ),
+        why="An update goes from one release to a later one; what lies between is known only where both are.",
+        fix=(
+            "Write a release that the template has. A project that was stamped from a commit nobody has any more gets "
+            "the release that it is nearest to as its `_commit` in `.copier-answers.yml`."
+        ),
+    ),
+    Code.UPGRADE_ANSWERS: Explanation(
+        what="The file of answers is missing or damaged, or a release refuses one of the answers in it.",
+        example=(
+            "BB422 .copier-answers.yml: the key `_commit` is missing; take it back: `git log -- .copier-answers.yml` "
+            "shows the commits that have it"
+        ),
+        why="It says from where and from which release the project was stamped, and with which answers.",
+        fix="Take the file back from an earlier commit. Answers are changed by `copier update --vcs-ref :current:`.",
+    ),
+    Code.UPGRADE_COLLISION: Explanation(
+        what="A file of yours stands where the new release has one of its own.",
+        example=(
+            "BB423 platform/building_block/doctor.py: is a file of yours, and the new release has one there; move it "
+            "out of the way, commit, and begin again; your file was not touched"
+        ),
+        why="New files of the platform come only below `platform/` or named `platform-…`, and never over yours.",
+        fix="Move the file out of the platform's folder, or rename it, commit that, and write `poe update` again.",
+    ),
+    Code.UPGRADE_ENVIRONMENT: Explanation(
+        what="The new release needs packages that are not installed here, and installing them failed.",
+        example=(
+            "BB424 platform/pyproject.toml: the new release needs humanize>=999, and installing failed: No solution "
+            "found; install it here and begin again: `pip install 'humanize>=999'`"
+        ),
+        why="An update is taken only after the project was checked with the new release, and so with what that needs.",
+        fix="Look why the installation failed: mostly the index cannot be reached, or your own pins exclude it.",
+    ),
+    Code.UPGRADE_FAILURES: Explanation(
+        what="After the update `poe check` would find what it does not find before it.",
+        example=(
+            "BB425 v999.0.0: `poe check` would say the above, which it does not say with v0.1.0; nothing was "
+            "changed; write `poe migrate`, which shows what the release asks of your own files and does it on request"
+        ),
+        why="What failed before is no fault of an update; what fails only after it would be yours to clear up.",
+        fix=(
+            "Read the messages above it. Write `poe migrate`, and `poe migrate --apply` if you agree; put right by "
+            "hand what is left, commit, and write `poe update` again."
+        ),
+    ),
+    Code.UPGRADE_VERIFY: Explanation(
+        what="An update would not have left your own files as they are, or the platform's not as they are rendered.",
+        example=(
+            "BB426 README.md: is the unit's own and was changed; nothing was changed in your project; tell the "
+            "platform team"
+        ),
+        why="The verifier looks at each update before it is taken, since nobody reads a hundred files of a diff.",
+        fix="Nothing is to be done in the project. The platform team gets the message and the release.",
+    ),
+    Code.UPGRADE_GIT: Explanation(
+        what="Git could not do what was asked of it, most often because the template cannot be reached.",
+        example=(
+            "BB427 /srv/template: the template cannot be fetched: fatal: repository '/srv/template' does not exist; "
+            "look whether you can reach and read it; where it has moved, write `poe update --from <its new URL>`"
+        ),
+        why="Each update fetches the template anew, so that always the newest updater is at work.",
+        fix="Do what git says. Where the template has moved, name its new URL once: it is recorded then.",
+    ),
+    Code.UPGRADE_PATH: Explanation(
+        what="A path is not one that the command is about.",
+        example="BB428 rufff.toml: is no file of the platform; write ruff.toml",
+        why="`restore` and `propose` are about files of the platform, `add` about seeds that the project does not have.",
+        fix="Take the path from the message. `poe add` without a name lists the seeds.",
+    ),
     Code.PROJECT_NOT_FOUND: Explanation(
         what="The platform's package runs from somewhere else than a project's folder `platform/`.",
         example=(
