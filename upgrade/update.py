@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,14 +35,27 @@ class Prepared:
     kept: list[str] = field(default_factory=list)
     """Those that the unit has excepted."""
     failures: list[str] = field(default_factory=list)
-    """What `building-block check` finds after the update and did not find before it."""
+    """What the project's own check finds after the update and did not find before it."""
     notices: list[str] = field(default_factory=list)
 
 
 def update(template: Template, aside: Aside, source: str = "") -> Prepared:
-    """Update the checkout aside: one commit that restores what had drifted, if anything had, and one of the update.
+    """Update the checkout aside, and tell what its own check finds after it that it did not find before.
 
     ``source`` is the template's new URL, where it has moved.
+
+    Raises:
+        ProblemError: as ``bring`` does.
+    """
+    before = _checked(aside.root, Environment.of(aside.root))
+    done = bring(template, aside, source)
+    after = done.failures or _checked(aside.root, Environment.of(aside.root))
+    done.failures = [line for line in after if line not in before]
+    return done
+
+
+def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
+    """Bring the checkout aside to the release: one commit of what had drifted, if anything had, and one of the update.
 
     Raises:
         ProblemError: the project cannot be brought to that release, or the update did not keep what it must; the
@@ -52,33 +65,28 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     version = start.answers["_commit"]
     done = Prepared(version, template.ref)
     _may_go(template, start)
-    was = _checked(aside.root, Environment.of(aside.root))
 
     old = _Fresh.of(template, template.commit(version), start, aside)
     drifted = [path for path in old.tree.platform - {ANSWERS} if start.entries.get(path) != old.tree.entries.get(path)]
     done.kept = sorted(path for path in drifted if path in excepted(start))
     done.restored = sorted({*drifted} - {*done.kept})
     old.give(aside, done.restored)
-    aside.commit(_message_of_restored(done.restored), author(start))
+    aside.commit("Restore files of the platform\n\n" + "\n".join(done.restored), author(start))
     based = aside.head()
 
     old.give(aside, done.kept)  # so that nothing has to be merged
     if source:
-        answers = aside.root / ANSWERS
-        text = answers.read_text(encoding="utf-8").replace(
-            f"_src_path: {start.answers['_src_path']}", f"_src_path: {source}"
-        )
-        answers.write_text(text, encoding="utf-8", newline="\n")
+        _record(aside.root / ANSWERS, start.answers["_src_path"], source)
     aside.commit("For the time of the update", author(start))
     _copier(template, aside, source or start.answers["_src_path"])
     aside.git("reset", "--quiet", "--soft", based.commit)
     for path in done.kept:
         aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
 
-    environment = Environment.of(aside.root)
-    generated = environment.building_block(aside.root, "generate")
+    generated = Environment.of(aside.root).building_block(aside.root, "generate")
+    done.failures = _failures(generated)
     done.notices += _locked(aside.root, based)
-    aside.commit(_message(done), author(start))
+    aside.commit(f"Update the building block from {done.before} to {done.after}", author(start))
     updated = aside.head()
 
     new = _Fresh.of(template, template.ref, updated, aside)
@@ -92,9 +100,12 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
         renamed=old.tree.given.keys() - new.tree.given.keys(),
     )
     ProblemError.raise_any([*_collisions(old.tree, new.tree, start), *verify(judged)])
-    now = _failures(generated) or _checked(aside.root, environment)
-    done.failures = [line for line in now if line not in was]
     return done
+
+
+def _record(answers: Path, old: str, new: str) -> None:
+    text = answers.read_text(encoding="utf-8").replace(f"_src_path: {old}", f"_src_path: {new}")
+    answers.write_text(text, encoding="utf-8", newline="\n")
 
 
 def author(project: Tree) -> tuple[str, str]:
@@ -202,14 +213,3 @@ def _failures(done: subprocess.CompletedProcess[str]) -> list[str]:
         return []
     lines = done.stderr.strip().splitlines() or [f"ended with {done.returncode}"]
     return [line for line in lines if re.match(r"BB\d{3} ", line)] or lines[-1:]
-
-
-# What the commits say -------------------------------------------------------------------------------------------------
-
-
-def _message_of_restored(paths: Sequence[str]) -> str:
-    return "Restore files of the platform\n\n" + "\n".join(paths)
-
-
-def _message(done: Prepared) -> str:
-    return f"Update the building block from {done.before} to {done.after}"
