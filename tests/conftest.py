@@ -98,6 +98,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stampe
     return render
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> StampedProject:
+    """A clone of this repository with a tag for each release, and one for the tree under test."""
+    from tests.stamping import clone_of_this_repository
+
+    return clone_of_this_repository(tmp_path_factory.mktemp("template"))
+
+
 @pytest.fixture
 def project(rendered, tmp_path) -> StampedProject:
     """A fresh project of the domain sales, to change at will."""

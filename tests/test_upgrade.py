@@ -1,0 +1,519 @@
+"""The updater: every release to the tree under test, whatever a unit has done, and nothing of the unit's is lost."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+import pytest
+from building_block.messages import ProblemError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import SCENARIOS, StampedProject
+from tests.stamping import NEXT, RELEASES, commit, copier, files, stamp, theirs, work_in
+from tools.ownership import classes_of
+from upgrade.aside import Home
+from upgrade.template import Template
+from upgrade.tree import Tree
+from upgrade.update import bring, land
+
+FIRST = next(iter(RELEASES))
+LATER = "v1000.0.0"
+
+
+def call(template: StampedProject, project: StampedProject, command: str, *arguments: str, **environment: str):
+    """Call the updater of the tree under test on a project, as `poe update` does."""
+    path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
+    command = [sys.executable, "-W", "ignore", "-m", "upgrade", command, str(project.root), *arguments]
+    return project.run(*command, PYTHONPATH=path, **environment)
+
+
+def bring_to(template: StampedProject, project: StampedProject, version: str) -> None:
+    """Bring a project to a version and take it, without its own check before and after."""
+    home = Home.of(project.root)
+    with home.aside() as aside:
+        bring(Template.of(template.root, version), aside)
+        land(home, aside)
+
+
+def platform(project: StampedProject) -> dict[str, str]:
+    """Return the platform's files; the answers without where they came from."""
+    return {path: digest for path, digest in files(project).items() if classes_of(path) == ["platform"]}
+
+
+@pytest.fixture
+def ready(template, tmp_path) -> StampedProject:
+    """A project of the tree under test, committed."""
+    return stamp(template, NEXT, tmp_path / "sales")
+
+
+@pytest.fixture(scope="session")
+def later(template, tmp_path_factory) -> StampedProject:
+    """The template with a release after the tree under test: files renamed, deleted, new, changed, a new question."""
+    clone = StampedProject(shutil.copytree(template.root, tmp_path_factory.mktemp("later") / "building-block"))
+    clone.git("checkout", "--quiet", NEXT)
+    platform = clone.root / "template" / "platform"
+    (platform / "building_block" / "sql.py").rename(platform / "building_block" / "queries.py")
+    (platform / "dbt-bouncer.yml").unlink()
+    clone.write("template/platform/new.md", "<!-- platform-owned -->\n")
+    clone.replace("template/ruff.toml", "line-length = 120", "line-length = 110")
+    (clone.root / "template" / "platform" / "hook.sh").chmod(0o755)
+    clone.write("template/settings/seed.toml", "# a seed that came later\n")
+    (clone.root / "template" / "AGENTS.md").unlink()
+    clone.replace(
+        "copier.yml",
+        "owner_email:\n",
+        "domain_region:\n  type: str\n  help: Where?\n  default: eu\n\nowner_email:\n",
+    )
+    manifest = "template/platform/manifest.sha256.jinja"
+    lines = (clone.root / manifest).read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.endswith(("sql.py", "dbt-bouncer.yml", "ruff.toml"))]
+    for path in ("platform/building_block/queries.py", "platform/new.md", "ruff.toml"):
+        kept.append(f"{'0' * 64}  {path}")
+    clone.write(manifest, "\n".join(kept) + "\n")
+    commit(clone, "A later release")
+    clone.git("tag", LATER)
+    return clone
+
+
+# Every release --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("version", RELEASES)
+def test_every_release_comes_to_this_one_and_nothing_of_the_unit_is_touched(template, tmp_path, version, scenario):
+    project = stamp(template, version, tmp_path / "project", scenario)
+    before = theirs(project)
+    bring_to(template, project, NEXT)
+    after = theirs(project)
+    own = {path for path in before.keys() | after.keys() if classes_of(path) == ["domain"]}
+    assert {path: before.get(path) for path in own} == {path: after.get(path) for path in own}
+    assert platform(project) == platform(stamp(template, NEXT, tmp_path / "fresh", scenario))
+    head = project.git("rev-parse", "HEAD")
+    bring_to(template, project, NEXT)
+    assert project.git("rev-parse", "HEAD") == head, "a second update is no no-op"
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_step_by_step_and_at_once_give_the_same_files(template, tmp_path, version):
+    direct = stamp(template, version, tmp_path / "direct")
+    work_in(direct)
+    commit(direct, "Work")
+    stepwise = StampedProject(shutil.copytree(direct.root, tmp_path / "stepwise"))
+    bring_to(template, direct, NEXT)
+    steps = [*RELEASES, NEXT]
+    for _, step in pairwise(steps[steps.index(version) :]):
+        bring_to(template, stepwise, step)
+    assert files(stepwise) == files(direct)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_a_unit_writes_into_its_own_files_stays(template, later, tmp_path_factory, data):
+    project = StampedProject(tmp_path_factory.mktemp("any") / "sales")
+    shutil.copytree(stamped_once(template, tmp_path_factory).root, project.root)
+    own = sorted(path for path in files(project) if classes_of(path) == ["domain"] and path != "pyproject.toml")
+    for path in data.draw(st.lists(st.sampled_from(own), max_size=6, unique=True)):
+        match data.draw(st.sampled_from(["delete", "rename", "bytes", "executable", "link"])):
+            case "delete":
+                (project.root / path).unlink()
+            case "rename":
+                (project.root / path).rename(project.root / f"{path}.ours")
+            case "bytes":
+                (project.root / path).write_bytes(data.draw(st.binary(max_size=200)))
+            case "executable":
+                (project.root / path).chmod(0o755)
+            case "link":
+                (project.root / path).unlink()
+                (project.root / path).symlink_to("nowhere")
+    for name in data.draw(st.lists(st.sampled_from(["a b.sql", "ä.md", "x/y.rej", "-n", "'q'.txt"]), unique=True)):
+        project.write(f"docs/{name}", data.draw(st.text(max_size=50)))
+    commit_if_any(project)
+    before = Home.of(project.root).head().entries
+    bring_to(later, project, LATER)
+    after = Home.of(project.root).head().entries
+    own = {path for path in before.keys() | after.keys() if classes_of(path) not in (["platform"], ["derived"])}
+    assert {path: before.get(path) for path in own} == {path: after.get(path) for path in own}
+
+
+_stamped: dict[str, StampedProject] = {}
+
+
+def stamped_once(template: StampedProject, tmp_path_factory) -> StampedProject:
+    if NEXT not in _stamped:
+        _stamped[NEXT] = stamp(template, NEXT, tmp_path_factory.mktemp("once") / "sales")
+    return _stamped[NEXT]
+
+
+def commit_if_any(project: StampedProject) -> None:
+    project.git("add", "--all")
+    project.git("commit", "--quiet", "--allow-empty", "--message", "Work")
+
+
+# What a release may bring ---------------------------------------------------------------------------------------------
+
+
+def test_a_release_renames_deletes_adds_and_asks_and_an_edited_file_is_in_the_history(later, ready):
+    ready.replace("platform/building_block/sql.py", "Names and text as SQL", "Ours")
+    (ready.root / "platform" / "hook.sh").unlink()
+    ready.git("mv", "ruff.toml", "docs/ruff.toml")
+    (ready.root / "settings" / "tasks.toml").unlink()
+    commit(ready, "Drift")
+    before = ready.git("rev-parse", "HEAD").strip()
+    bring_to(later, ready, LATER)
+    assert ready.git("status", "--porcelain") == ""
+    assert not (ready.root / "platform/building_block/sql.py").exists()
+    assert not (ready.root / "platform/dbt-bouncer.yml").exists()
+    assert "line-length = 110" in (ready.root / "ruff.toml").read_text()
+    assert os.access(ready.root / "platform" / "hook.sh", os.X_OK)
+    assert "domain_region: eu" in (ready.root / ".copier-answers.yml").read_text()
+    assert (ready.root / "AGENTS.md").is_file(), "a seed that a release has no more was deleted"
+    assert not (ready.root / "settings" / "seed.toml").exists()
+    assert not (ready.root / "settings" / "tasks.toml").exists(), "a deleted seed came back"
+    messages = ready.git("log", "--format=%s", f"{before}..HEAD").splitlines()
+    assert messages == [f"Update the building block from {NEXT} to {LATER}", "Restore files of the platform"]
+    restored = set(ready.git("diff", "--name-only", before, "HEAD~1").splitlines())
+    assert restored == {"platform/building_block/sql.py", "platform/hook.sh", "ruff.toml"}
+
+
+def test_a_platform_file_that_the_unit_has_excepted_stays_the_units(later, ready):
+    ready.replace("ruff.toml", "line-length = 120", "line-length = 99")
+    ready.write(
+        "settings/exceptions.yaml", "exceptions:\n- {path: ruff.toml, reason: narrow screens, until: 2027-01-31}\n"
+    )
+    commit(ready, "Except")
+    bring_to(later, ready, LATER)
+    assert "line-length = 99" in (ready.root / "ruff.toml").read_text()
+    assert ready.git("log", "--format=%s").splitlines()[0].startswith("Update")
+    assert ready.git("log", "--format=%s").splitlines()[1] == "Except", "an excepted file was restored"
+
+
+def test_a_file_of_the_unit_where_the_release_has_one_stops_the_update(later, ready):
+    ready.write("platform/new.md", "ours\n")
+    commit(ready, "Ours")
+    before = files(ready)
+    result = call(later, ready, "update", f"--to={LATER}")
+    assert result.returncode == 1
+    assert "BB423 platform/new.md: is a file of yours, and the new release has one there; move it" in result.stderr
+    assert files(ready) == before
+
+
+def test_what_an_ignored_file_hides_is_not_written_over(later, ready):
+    ready.write(".git/info/exclude", "new.md\n")
+    ready.write("platform/new.md", "ours, and ignored\n")
+    before = ready.git("rev-parse", "HEAD")
+    with pytest.raises(ProblemError, match=r"BB423 platform/new\.md: is in the way"):
+        bring_to(later, ready, LATER)
+    assert ready.git("rev-parse", "HEAD") == before
+    assert (ready.root / "platform/new.md").read_text() == "ours, and ignored\n"
+
+
+def test_a_template_that_claims_a_file_of_the_unit_is_found_out_by_the_verifier(template, ready, tmp_path):
+    careless = StampedProject(shutil.copytree(template.root, tmp_path / "template"))
+    careless.replace("copier.yml", "    - /README.md\n", "")
+    careless.replace("template/README.md.jinja", "# {{ domain_name }}", "# The platform's words on {{ domain_name }}")
+    commit(careless, "Forget")
+    careless.git("tag", LATER)
+    with pytest.raises(ProblemError, match=r"BB426 README\.md: is the unit's own and was changed"):
+        bring_to(careless, ready, LATER)
+    assert ready.git("status", "--porcelain") == ""
+
+
+# Where a project may lie ----------------------------------------------------------------------------------------------
+
+
+def moved_tag(template: StampedProject, project: StampedProject) -> StampedProject:
+    template.git("tag", "--force", FIRST, NEXT)
+    return project
+
+
+def deleted_tag(template: StampedProject, project: StampedProject) -> StampedProject:
+    template.git("tag", "--delete", FIRST)
+    return project
+
+
+def shallow(template: StampedProject, project: StampedProject) -> StampedProject:
+    clone = StampedProject(project.root.parent / "shallow")
+    commit_if_any(project)
+    project.git("clone", "--quiet", "--depth=1", f"file://{project.root}", str(clone.root))
+    return clone
+
+
+def with_spaces(template: StampedProject, project: StampedProject) -> StampedProject:
+    return StampedProject(project.root.rename(project.root.parent / "unit of sales"))
+
+
+def in_a_worktree(template: StampedProject, project: StampedProject) -> StampedProject:
+    project.git("worktree", "add", "--quiet", "-b", "upgrade", str(project.root.parent / "worktree"))
+    return StampedProject(project.root.parent / "worktree")
+
+
+def in_a_monorepo(template: StampedProject, project: StampedProject) -> StampedProject:
+    shutil.rmtree(project.root / ".git")
+    whole = StampedProject(project.root.parent / "whole")
+    whole.root.mkdir()
+    whole.git("init", "--quiet")
+    whole.write("README.md", "All units.\n")
+    project.root.rename(whole.root / "sales")
+    commit(whole, "All")
+    return StampedProject(whole.root / "sales")
+
+
+def as_it_is(template: StampedProject, project: StampedProject) -> StampedProject:
+    return project
+
+
+@pytest.mark.parametrize(
+    "placed", [as_it_is, moved_tag, deleted_tag, shallow, with_spaces, in_a_worktree, in_a_monorepo]
+)
+def test_an_update_does_not_mind_where_the_project_lies_or_what_became_of_the_tag(template, tmp_path, placed):
+    own = StampedProject(shutil.copytree(template.root, tmp_path / "template"))
+    project = placed(own, stamp(own, FIRST, tmp_path / "sales"))
+    result = call(own, project, "migrate", "--apply")
+    assert result.returncode == 0, result.stderr
+    result = call(own, project, "update")
+    assert result.returncode == 0, result.stderr
+    fresh = stamp(template, NEXT, tmp_path / "fresh")
+    expected = {path: digest for path, digest in platform(fresh).items() if path != ".copier-answers.yml"}
+    assert {path: digest for path, digest in platform(project).items() if path in expected} == expected
+    assert f"_src_path: {own.root}" in (project.root / ".copier-answers.yml").read_text()
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_a_template_that_moved_is_named_once_and_recorded(template, tmp_path):
+    old = StampedProject(shutil.copytree(template.root, tmp_path / "old"))
+    project = stamp(old, NEXT, tmp_path / "sales")
+    new = StampedProject(old.root.rename(tmp_path / "new"))
+    lost = project.poe("update")
+    assert lost.returncode == 1
+    assert lost.stderr.startswith(f"BB427 {old.root}: the template cannot be fetched: ")
+    found = project.poe("update", "--from", str(new.root))
+    assert found.returncode == 0, found.stderr
+    assert f"_src_path: {new.root}\n" in (project.root / ".copier-answers.yml").read_text()
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_who_git_does_not_know_commits_in_the_name_of_the_domain(later, ready, tmp_path):
+    nobody = {"HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": "/dev/null", "EMAIL": "", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    ready.git("config", "user.useConfigOnly", "true")
+    result = call(later, ready, "update", f"--to={LATER}", **nobody)
+    assert "BB425" in result.stderr, "it stops later, for what the check says of that release: it could commit"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda project: project.write("README.md", "x"), "BB420 README.md: is not committed; commit or"),
+        (lambda project: project.write("new.txt", "x"), "BB420 new.txt: is not committed; commit or"),
+        (lambda project: project.git("checkout", "--quiet", "--detach"), "BB420 HEAD: no branch is checked out"),
+        (
+            lambda project: commit((project.root / ".copier-answers.yml").unlink() or project, "x"),
+            "BB422 .copier-answers.yml: the file is missing",
+        ),
+    ],
+)
+def test_a_project_that_is_not_ready_is_refused_in_one_sentence(later, ready, spoil, message):
+    spoil(ready)
+    before = files(ready)
+    result = call(later, ready, "update", f"--to={LATER}")
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1), result.stderr
+    assert result.stderr.startswith(message)
+    assert files(ready) == before
+
+
+# Nothing half done ----------------------------------------------------------------------------------------------------
+
+
+def snapshot(project: StampedProject) -> dict[str, tuple]:
+    """Return every file with its content's hash and times, git's own files too."""
+    found = {}
+    for file in sorted(project.root.rglob("*")):
+        about = file.lstat()
+        content = file.read_bytes() if file.is_file() else b""
+        found[str(file)] = (content, about.st_mode, about.st_mtime_ns if file.is_file() else 0)
+    return found
+
+
+def test_a_dry_run_shows_the_difference_and_touches_nothing(later, ready):
+    before = snapshot(ready)
+    result = call(later, ready, "update", f"--to={LATER}", "--dry-run")
+    assert "-line-length = 120\n+line-length = 110\n" in result.stdout
+    assert snapshot(ready) == before
+
+
+def test_a_check_that_failed_before_does_not_hold_an_update_up_and_one_that_fails_only_after_it_does(later, ready):
+    ready.write("ingest/broken.yaml", "columns: []\n")
+    commit(ready, "Broken before")
+    before = ready.git("rev-parse", "HEAD")
+    result = call(later, ready, "update", f"--to={LATER}")
+    assert result.returncode == 1  # the later release lacks a module that its own code imports
+    assert f"BB425 {LATER}: `poe check` would say the above" in result.stderr
+    assert "ingest/broken.yaml" not in result.stderr
+    assert ready.git("rev-parse", "HEAD") == before
+    assert ready.git("status", "--porcelain") == ""
+
+
+@pytest.mark.slow
+def test_an_update_that_is_killed_at_any_moment_is_ended_by_the_next_one(template, tmp_path):
+    once = stamp(template, FIRST, tmp_path / "once")
+    work_in(once)
+    commit(once, "Work")
+    assert call(template, once, "migrate", "--apply").returncode == 0
+    before = Home.of(once.root).head().entries
+    undisturbed = StampedProject(shutil.copytree(once.root, tmp_path / "undisturbed"))
+    begun = time.monotonic()
+    assert call(template, undisturbed, "update").returncode == 0
+    lasts = time.monotonic() - begun
+    wanted = files(undisturbed)
+    chance = random.Random(5)  # noqa: S311 - no secret
+    for number in range(10):
+        project = StampedProject(shutil.copytree(once.root, tmp_path / f"killed-{number}"))
+        path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "upgrade", "update", str(project.root)],
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(chance.uniform(0, lasts))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        again = call(template, project, "update")
+        assert again.returncode == 0, again.stderr
+        assert files(project) == wanted
+        assert project.git("status", "--porcelain") == ""
+        after = Home.of(project.root).head().entries
+        own = [path for path in before if classes_of(path) == ["domain"]]
+        assert all(before[path] == after.get(path) for path in own)
+
+
+@pytest.mark.parametrize("moment", ["before the files", "between them", "before the branch", "with a lock left"])
+def test_a_landing_that_is_cut_off_is_ended_by_the_next_update(later, ready, moment):
+    """Planted: the journal and the files as a kill within the landing leaves them."""
+    home = Home.of(ready.root)
+    done = StampedProject(shutil.copytree(ready.root, ready.root.parent / "done"))
+    bring_to(later, done, LATER)
+    ready.git("fetch", "--quiet", str(done.root), "HEAD")
+    old, new = (one.git("rev-parse", "HEAD").strip() for one in (ready, done))
+    ready.write(".git/building-block-update.json", f'{{"before": "{old}", "after": "{new}"}}')
+    if moment != "before the files":
+        ready.git("checkout", "--quiet", new, "--", "ruff.toml", "platform/new.md")
+    if moment == "before the branch":
+        ready.git("checkout", "--quiet", new, "--", ".")
+    if moment == "with a lock left":
+        ready.write(".git/index.lock", "")
+    ready.write("README.md", "# Written after the kill\n")
+    result = call(later, ready, "update", f"--to={LATER}")
+    assert "An update that was broken off has been ended." in result.stdout
+    assert result.stderr.startswith("BB420 README.md: is not committed"), result.stderr
+    assert ready.git("status", "--porcelain") == " M README.md\n"
+    assert ready.git("rev-parse", "HEAD").strip() == new
+    ready.git("checkout", "--quiet", "README.md")
+    assert files(ready) == files(done)
+    assert home.git.path("building-block-update.json").exists() is False
+
+
+def test_a_file_that_was_edited_after_a_kill_is_not_written_over(later, ready):
+    done = StampedProject(shutil.copytree(ready.root, ready.root.parent / "done"))
+    bring_to(later, done, LATER)
+    ready.git("fetch", "--quiet", str(done.root), "HEAD")
+    old, new = (one.git("rev-parse", "HEAD").strip() for one in (ready, done))
+    ready.write(".git/building-block-update.json", f'{{"before": "{old}", "after": "{new}"}}')
+    ready.write("ruff.toml", "# edited\n")
+    result = call(later, ready, "update", f"--to={LATER}")
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert result.stderr.startswith("BB423 ruff.toml: is in the way of a file of the platform")
+    assert (ready.root / "ruff.toml").read_text() == "# edited\n"
+
+
+# Single files ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_platform_file_is_taken_back_and_no_other_path_is(template, ready):
+    ready.write("ruff.toml", "# edited\n")
+    (ready.root / "platform" / "hook.sh").unlink()
+    refused = call(template, ready, "restore", "ruff.toml", "README.md")
+    assert (refused.returncode, refused.stderr.partition(";")[0]) == (
+        1,
+        "BB428 README.md: is no file of the platform",
+    )
+    assert (ready.root / "ruff.toml").read_text() == "# edited\n", "something was written though a path was wrong"
+    assert call(template, ready, "restore", "ruff.toml", "platform/hook.sh").returncode == 0
+    assert ready.git("status", "--porcelain") == ""
+
+
+def test_a_seed_that_came_later_is_listed_and_added_and_none_is_written_over(template, tmp_path):
+    project = stamp(template, FIRST, tmp_path / "sales")
+    bring_to(template, project, NEXT)
+    listed = call(template, project, "add").stdout.splitlines()
+    assert "contracts/orders.odcs.yaml" in listed
+    assert "README.md" not in listed
+    assert call(template, project, "add", "contracts/orders.odcs.yaml", "dbt/models/published").returncode == 0
+    assert (project.root / "dbt/models/published/orders.sql").is_file()
+    taken = call(template, project, "add", "README.md")
+    assert (taken.returncode, taken.stderr.partition(";")[0]) == (1, "BB428 README.md: is there already")
+
+
+def test_an_improvement_of_a_platform_file_is_a_patch_that_applies_to_the_template(template, ready, tmp_path):
+    ready.replace("ruff.toml", "line-length = 120", "line-length = 100")
+    ready.replace("dg.toml", "[project]", "# ours\n[project]")  # from a file with answers in it
+    result = call(template, ready, "propose")
+    assert result.returncode == 0, result.stderr
+    clone = StampedProject(tmp_path / "proposed")
+    template.git("clone", "--quiet", str(template.root), str(clone.root))
+    clone.git("checkout", "--quiet", NEXT)
+    subprocess.run(["git", "apply"], cwd=clone.root, input=result.stdout, text=True, check=True)
+    changed = clone.git("diff", "--name-only").splitlines()
+    assert changed == ["template/dg.toml.jinja", "template/ruff.toml"]
+    answer = StampedProject(shutil.copytree(ready.root, tmp_path / "answer"))
+    answer.replace("dg.toml", "sales", "shop")
+    refused = call(template, answer, "propose")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "BB428 dg.toml: the change does not fit template/dg.toml.jinja" in refused.stderr
+
+
+# Scars ----------------------------------------------------------------------------------------------------------------
+
+
+def test_no_update_needs_trust_or_asks_without_a_default(template):
+    text = (template.root / "copier.yml").read_text(encoding="utf-8")
+    assert not any(word in text for word in ("_tasks", "_migrations", "_jinja_extensions", "choices:", "secret:"))
+
+
+def test_release_candidates_reach_nobody_who_does_not_ask(later, ready):
+    later_rc = StampedProject(shutil.copytree(later.root, ready.root.parent / "rc"))
+    later_rc.git("tag", "v1001.0.0-rc.1", LATER)
+    assert Template.of(later_rc.root).ref == LATER
+    assert Template.of(later_rc.root, "v1001.0.0-rc.1").ref == "v1001.0.0-rc.1"
+
+
+def test_an_older_release_is_refused(template, ready):
+    result = call(template, ready, "update", f"--to={FIRST}")
+    assert (result.returncode, result.stderr.partition(";")[0]) == (
+        1,
+        f"BB421 .copier-answers.yml: the project has `{NEXT}`, after which {FIRST} does not come",
+    )
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_after_copiers_own_update_the_updater_finds_nothing_to_restore(template, tmp_path, version):
+    project = stamp(template, version, tmp_path / "sales")
+    assert copier(project, "update", "--defaults", "--quiet").returncode == 0
+    commit(project, "By hand")
+    home = Home.of(project.root)
+    with home.aside() as aside:
+        assert bring(Template.of(template.root, NEXT), aside).restored == []
+
+
+def test_a_tree_of_a_folder_is_that_of_a_commit(ready):
+    home = Home.of(ready.root)
+    with home.aside() as aside:
+        folder = aside.scratch / "copy"
+        shutil.copytree(ready.root, folder, ignore=shutil.ignore_patterns(".git"))
+        assert Tree.of_folder(aside.git, folder, aside.scratch / "index").entries == home.head().entries
