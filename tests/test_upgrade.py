@@ -475,7 +475,7 @@ def test_an_improvement_of_a_platform_file_is_a_patch_that_applies_to_the_templa
     answer.replace("dg.toml", "sales", "shop")
     refused = call(template, answer, "propose")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "BB428 dg.toml: the change does not fit template/dg.toml.jinja" in refused.stderr
+    assert "BB428 dg.toml: the change meets what template/dg.toml.jinja has otherwise" in refused.stderr
 
 
 # Scars ----------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """``poe propose``: a unit's change of a platform file as a patch of the template, by which it comes back."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,8 +32,8 @@ def patch(files: Files, scratch: Path, paths: Sequence[str] = ()) -> str:
         if source is None:
             what, write = f"is not in the template at {files.template.ref}", "write `poe update`, and look at it again"
             problems.append(Problem(Code.UPGRADE_PATH, path, what, write))
-        elif git.tried("apply", "--recount", given=_change(files, scratch, path, source)).returncode:
-            what = f"the change does not fit {source} at {files.template.ref}"
+        elif git.tried("merge-file", "--quiet", source, str(files.folder / path), str(files.project / path)).returncode:
+            what = f"the change meets what {source} has otherwise at {files.template.ref}, such as an answer's value"
             problems.append(Problem(Code.UPGRADE_PATH, path, what, "write `poe update`, or propose it by hand"))
     ProblemError.raise_any(problems)
     return git("diff") + "\n"
@@ -46,14 +45,3 @@ def _differing(files: Files) -> Iterator[str]:
         own = files.project / path
         if path != ANSWERS and own.is_file() and own.read_bytes() != (files.folder / path).read_bytes():
             yield path
-
-
-def _change(files: Files, scratch: Path, path: str, source: str) -> str:
-    """Return the difference between the rendered and the project's file as a patch of the template's file."""
-    sides = [scratch / side / source for side in ("a", "b")]
-    for side, file in zip(sides, (files.folder / path, files.project / path), strict=True):
-        side.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, side)
-    names = [str(side.relative_to(scratch)) for side in sides]
-    found = Git(scratch).tried("diff", "--no-index", "--no-prefix", "--", *names)
-    return found.stdout

@@ -410,7 +410,7 @@ EXPLANATIONS = {
     Code.UPGRADE_PATH: Explanation(
         what="A path is not one that the command is about.",
         example="BB428 rufff.toml: is no file of the platform; write ruff.toml",
-        why="`restore` and `propose` are about files of the platform, `add` about seeds that the project does not have.",
+        why="`restore` and `propose` are about the platform's files, `add` about seeds that the project does not have.",
         fix="Take the path from the message. `poe add` without a name lists the seeds.",
     ),
     Code.PROJECT_NOT_FOUND: Explanation(
