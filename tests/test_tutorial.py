@@ -27,7 +27,9 @@ DOCS = ROOT / "docs"
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
 OF_FIRST_RELEASE = DOCS / "how-to" / "put-published-models-under-contract.md"
 """Begins in a project of version 0.1.0 that was updated: tests/test_update.py follows it."""
-HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - {OF_FIRST_RELEASE})
+OF_RELEASE = DOCS / "how-to" / "cut-a-release.md"
+"""Begins in this repository: tests/test_release.py follows it."""
+HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - {OF_FIRST_RELEASE, OF_RELEASE})
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 REFUSED = "It is refused"
 REPEATED = "Poe => "

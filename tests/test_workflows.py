@@ -18,6 +18,7 @@ from tools.ownership import ROOT, TEMPLATE
 
 OURS = ROOT / ".github" / "workflows" / "ci.yml"
 STAMPED = TEMPLATE / ".github" / "workflows" / "platform-ci.yml"
+RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 WORKFLOWS = [OURS, STAMPED]
 
 UV = Path(sys.executable).parent
@@ -37,7 +38,7 @@ def jobs(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def steps(file: Path) -> list[dict[str, Any]]:
-    return [step for job in jobs(file).values() for step in job["steps"]]
+    return [step for job in jobs(file).values() for step in job.get("steps", ())]
 
 
 def commands(job: dict[str, Any]) -> list[str]:
@@ -74,19 +75,24 @@ def file(request) -> Path:
 
 
 def test_an_action_is_pinned_by_its_commit_with_the_version_beside_it():
-    pins = {line.strip("- \n") for file in WORKFLOWS for line in file.open() if "uses:" in line}
+    every = [*WORKFLOWS, RELEASE]
+    # What begins with $/ is this repository's, at the commit that runs.
+    pins = {line.strip("- \n") for file in every for line in file.open() if "uses:" in line and "uses: $/" not in line}
     assert all(re.fullmatch(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", pin) for pin in pins), pins
-    used = [step["uses"].partition("@")[0] for file in WORKFLOWS for step in steps(file) if "uses" in step]
+    used = [step["uses"].partition("@")[0] for file in every for step in steps(file) if "uses" in step]
     assert set(used) == SETUP
     assert len(pins) == len(SETUP), "an action has two pins"
 
 
+@pytest.mark.parametrize("file", [*WORKFLOWS, RELEASE], ids=lambda file: file.stem)
 def test_a_workflow_is_valid_and_safe_by_tools_that_ask_nobody(file):
     run = StampedProject(ROOT).run
     schema = run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(file))
     assert schema.returncode == 0, schema.stdout
     audit = run("zizmor", "--offline", "--quiet", "--persona", "pedantic", "--format", "json", str(file))
-    assert [finding["ident"] for finding in json.loads(audit.stdout)] == ["anonymous-definition"] * len(jobs(file))
+    assert [finding["ident"] for finding in json.loads(audit.stdout)] == [
+        "anonymous-definition" for job in jobs(file).values() if "steps" in job
+    ]
 
 
 def test_a_workflow_gets_no_right_but_to_read_and_needs_no_secret(file):
@@ -100,6 +106,30 @@ def test_a_workflow_gets_no_right_but_to_read_and_needs_no_secret(file):
         assert "${{" not in step.get("run", "")
         if step.get("uses", "").startswith("actions/checkout"):
             assert step["with"]["persist-credentials"] is False
+
+
+def test_a_release_may_write_only_where_it_publishes_and_takes_no_text_for_code():
+    assert workflow(RELEASE)["permissions"] == {}
+    assert list(workflow(RELEASE)["on"]) == ["workflow_dispatch"]
+    rights = {name: job["permissions"] for name, job in jobs(RELEASE).items()}
+    assert rights == {"check": {"contents": "read"}, "suite": {"contents": "read"}, "publish": {"contents": "write"}}
+    assert "secrets." not in RELEASE.read_text("utf-8")
+    for step in steps(RELEASE):
+        assert "${{" not in step.get("run", "")
+        if step.get("uses", "").startswith("actions/checkout"):
+            assert step["with"] == {"fetch-depth": 0, "persist-credentials": False}
+
+
+def test_a_release_waits_for_the_whole_suite_at_its_own_commit_and_for_the_release_before():
+    check, suite, publish = jobs(RELEASE).values()
+    assert "needs" not in check
+    assert suite["needs"] == "check"
+    assert suite["uses"] == "$/.github/workflows/ci.yml"
+    assert "workflow_call" in workflow(OURS)["on"]
+    assert publish["needs"] == "suite"
+    assert "if" not in publish  # so that a suite that fails or is skipped ends it
+    # A called workflow has its caller's name and ref: in one group the suite would wait for the release, and it for it.
+    assert workflow(RELEASE)["concurrency"] == {"group": "one-release-at-a-time", "cancel-in-progress": False}
 
 
 def test_a_newer_push_ends_the_older_run_of_a_pull_request_only(file):

@@ -24,6 +24,7 @@ from typer.models import ArgumentInfo
 
 from tools.contract_schema import ACTIONS, MASKINGS, contract_schema
 from tools.ownership import CLASSES, ROOT, TEMPLATE, patterns
+from tools.surface.verdicts import Kind as OfSurface
 
 FOLDER = ROOT / "docs" / "reference"
 DECISIONS = ROOT / "docs" / "decisions"
@@ -53,6 +54,7 @@ def pages() -> dict[Path, str]:
         FOLDER / "ownership.md": _ownership(),
         FOLDER / "questions.md": _questions(),
         FOLDER / "tasks.md": _tasks(),
+        FOLDER / "what-may-change.md": _what_may_change(),
         DECISIONS / "index.md": _decisions(),
     }
 
@@ -306,6 +308,54 @@ def _contract_changes() -> str:
         "The message [BB622](messages.md#bb622) has the entry to copy. It is good for one change of one port with one\n"
         "version, word by word. `.github/CODEOWNERS` gives the file to the compliance team, so that a pull request\n"
         "with an entry waits for their review ([why](../decisions/0008-contracts-change-by-version-and-approval.md)).",
+    )
+
+
+# What may change ------------------------------------------------------------------------------------------------------
+
+
+def _what_may_change() -> str:
+    rows = (
+        (
+            change.what[0].upper() + change.what[1:],
+            change.bump.name.lower(),
+            "yes" if change.migration else "",
+            change.why,
+        )
+        for change in (kind.value for kind in OfSurface)
+    )
+    return _page(
+        "What may change",
+        "Written from the verdicts of `tools/surface/`. The surface of a release is all that a unit's files,\n"
+        "commands and habits can depend on. It is read from the release's files, so that any two releases can be\n"
+        "compared:",
+        "```sh\npython -m tools.surface v0.1.0\n```",
+        "shows what changed from 0.1.0 to the working tree, and fails when the changelog's `[Unreleased]` raises\n"
+        "too little: under `Removed` or `Breaking` stands what makes a major, under `Added`, `Changed` or\n"
+        "`Deprecated` what makes a minor, the rest is a patch. Between two releases their versions say it, and\n"
+        "`--as minor` tries another. A test asks the same of each pair of releases, and the release workflow before\n"
+        "it tags one.",
+        _table(("change", "demands", "migration", "why"), rows),
+        "What is not listed is a patch. A renamed thing is one that goes and one that comes.",
+        "## Below 1.0.0",
+        "In 0.x a minor may break, and the changelog says what a project must do; so what demands a major raises\n"
+        "the second number. A patch breaks nothing. From 1.0.0 on the table holds as it stands.",
+        "What needs a migration needs one in 0.x too: answers, seeds and the class of a path live in each project,\n"
+        "and no version tells a hundred of them. `migrations:` of `tools/surface/declared.yml` names, for each such\n"
+        "change, the page or the module that brings a unit over it; one that is not there counts as none.",
+        "## Stricter rules warn first",
+        "A message or lint rule that older files may break warns for at least one minor, then fails. A message\n"
+        "warns while the set `WARNINGS`, beside `Code` in `building_block/messages.py`, has it: the first message\n"
+        "that needs it brings that set, and the commands print what is in it without failing. A rule for models\n"
+        "warns by `severity: warn` in `platform/dbt-bouncer.yml`, one of yamllint by `level: warning`. It fails\n"
+        "from the minor on in which that is taken away. What the other linters and a hook find fails at once, so a\n"
+        "new one of them is a major.",
+        "A rule about something that came with it is no stricter rule: no older file has it. `new_ground:` of\n"
+        "`tools/surface/declared.yml` names those, and who reviews that line vouches for it.",
+        "## What is not on the surface",
+        "Other Python of `building_block`, files below `platform/`, the words of messages, the order and look of\n"
+        "output. Python names are public when a seed or a page of these docs imports them, with their parameters\n"
+        "and attributes.",
     )
 
 
