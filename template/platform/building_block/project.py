@@ -69,8 +69,17 @@ class Project:
 
     @cached_property
     def domain(self) -> Domain:
-        """Whose project it is."""
-        return Domain(**tomllib.loads((self.root / "platform" / "domain.toml").read_text(encoding="utf-8")))
+        """Whose project it is.
+
+        Raises:
+            ProblemError: the file that says so was edited.
+        """
+        file = "platform/domain.toml"
+        try:
+            return Domain(**tomllib.loads((self.root / file).read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            what, write = "does not say any more whose project this is", f"write `poe restore {file}`"
+            raise ProblemError(Problem(Code.PROJECT_NOT_FOUND, file, what, write)) from None
 
     @property
     def ingest(self) -> Path:
