@@ -89,7 +89,7 @@ def work_in(project: StampedProject) -> None:
     project.write("README.md", "# Ours now\n")
     project.replace("ingest/invoices.yaml", "Invoice lines as the shop's till exports them", "Ours")
     project.replace("dbt/models/marts/orders_cleaned.sql", "where", "-- ours\nwhere")
-    project.replace("pyproject.toml", '["building-block"]', '["building-block", "humanize>=4"]')
+    project.replace("pyproject.toml", '["building-block"]', '["building-block", "jinja2>=3"]')
     (project.root / "tests" / "test_orders.py").unlink()
     (project.root / "settings" / "README.md").unlink()
     (project.root / "dbt/models/marts/orders_rejected.yml").rename(project.root / "dbt/models/marts/rejected.yml")

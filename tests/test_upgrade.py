@@ -46,12 +46,6 @@ def platform(project: StampedProject) -> dict[str, str]:
     return {path: digest for path, digest in files(project).items() if classes_of(path) == ["platform"]}
 
 
-@pytest.fixture
-def ready(template, tmp_path) -> StampedProject:
-    """A project of the tree under test, committed."""
-    return stamp(template, NEXT, tmp_path / "sales")
-
-
 @pytest.fixture(scope="session")
 def later(template, tmp_path_factory) -> StampedProject:
     """The template with a release after the tree under test: files renamed, deleted, new, changed, a new question."""
@@ -79,6 +73,18 @@ def later(template, tmp_path_factory) -> StampedProject:
     commit(clone, "A later release")
     clone.git("tag", LATER)
     return clone
+
+
+@pytest.fixture(scope="session")
+def stamped(later, tmp_path_factory) -> StampedProject:
+    """A project of the tree under test, for reading only; its template has a later release, too."""
+    return stamp(later, NEXT, tmp_path_factory.mktemp("stamped") / "sales")
+
+
+@pytest.fixture
+def ready(stamped, tmp_path) -> StampedProject:
+    """A project of the tree under test, committed, to change at will."""
+    return StampedProject(shutil.copytree(stamped.root, tmp_path / "sales", symlinks=True))
 
 
 # Every release --------------------------------------------------------------------------------------------------------
@@ -114,9 +120,9 @@ def test_step_by_step_and_at_once_give_the_same_files(template, tmp_path, versio
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_whatever_a_unit_writes_into_its_own_files_stays(template, later, tmp_path_factory, data):
+def test_whatever_a_unit_writes_into_its_own_files_stays(stamped, later, tmp_path_factory, data):
     project = StampedProject(tmp_path_factory.mktemp("any") / "sales")
-    shutil.copytree(stamped_once(template, tmp_path_factory).root, project.root)
+    shutil.copytree(stamped.root, project.root, symlinks=True)
     own = sorted(path for path in files(project) if classes_of(path) == ["domain"] and path != "pyproject.toml")
     for path in data.draw(st.lists(st.sampled_from(own), max_size=6, unique=True)):
         match data.draw(st.sampled_from(["delete", "rename", "bytes", "executable", "link"])):
@@ -139,15 +145,6 @@ def test_whatever_a_unit_writes_into_its_own_files_stays(template, later, tmp_pa
     after = Home.of(project.root).head().entries
     own = {path for path in before.keys() | after.keys() if classes_of(path) not in (["platform"], ["derived"])}
     assert {path: before.get(path) for path in own} == {path: after.get(path) for path in own}
-
-
-_stamped: dict[str, StampedProject] = {}
-
-
-def stamped_once(template: StampedProject, tmp_path_factory) -> StampedProject:
-    if NEXT not in _stamped:
-        _stamped[NEXT] = stamp(template, NEXT, tmp_path_factory.mktemp("once") / "sales")
-    return _stamped[NEXT]
 
 
 def commit_if_any(project: StampedProject) -> None:
@@ -213,8 +210,11 @@ def test_what_an_ignored_file_hides_is_not_written_over(later, ready):
     assert (ready.root / "platform/new.md").read_text() == "ours, and ignored\n"
 
 
-def test_a_template_that_claims_a_file_of_the_unit_is_found_out_by_the_verifier(template, ready, tmp_path):
+def test_a_template_that_claims_a_file_of_the_unit_is_found_out_by_the_verifier(template, tmp_path):
     careless = StampedProject(shutil.copytree(template.root, tmp_path / "template"))
+    ready = stamp(careless, NEXT, tmp_path / "sales")
+    ready.write("README.md", "# Ours now\n")
+    commit(ready, "Work")
     careless.replace("copier.yml", "    - /README.md\n", "")
     careless.replace("template/README.md.jinja", "# {{ domain_name }}", "# The platform's words on {{ domain_name }}")
     commit(careless, "Forget")
@@ -435,16 +435,16 @@ def test_a_file_that_was_edited_after_a_kill_is_not_written_over(later, ready):
 # Single files ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_platform_file_is_taken_back_and_no_other_path_is(template, ready):
+def test_a_platform_file_is_taken_back_and_no_other_path_is(later, ready):
     ready.write("ruff.toml", "# edited\n")
     (ready.root / "platform" / "hook.sh").unlink()
-    refused = call(template, ready, "restore", "ruff.toml", "README.md")
+    refused = call(later, ready, "restore", "ruff.toml", "README.md")
     assert (refused.returncode, refused.stderr.partition(";")[0]) == (
         1,
         "BB428 README.md: is no file of the platform",
     )
     assert (ready.root / "ruff.toml").read_text() == "# edited\n", "something was written though a path was wrong"
-    assert call(template, ready, "restore", "ruff.toml", "platform/hook.sh").returncode == 0
+    assert call(later, ready, "restore", "ruff.toml", "platform/hook.sh").returncode == 0
     assert ready.git("status", "--porcelain") == ""
 
 
@@ -460,20 +460,20 @@ def test_a_seed_that_came_later_is_listed_and_added_and_none_is_written_over(tem
     assert (taken.returncode, taken.stderr.partition(";")[0]) == (1, "BB428 README.md: is there already")
 
 
-def test_an_improvement_of_a_platform_file_is_a_patch_that_applies_to_the_template(template, ready, tmp_path):
+def test_an_improvement_of_a_platform_file_is_a_patch_that_applies_to_the_template(later, ready, tmp_path):
     ready.replace("ruff.toml", "line-length = 120", "line-length = 100")
     ready.replace("dg.toml", "[project]", "# ours\n[project]")  # from a file with answers in it
-    result = call(template, ready, "propose")
+    result = call(later, ready, "propose")
     assert result.returncode == 0, result.stderr
     clone = StampedProject(tmp_path / "proposed")
-    template.git("clone", "--quiet", str(template.root), str(clone.root))
+    later.git("clone", "--quiet", str(later.root), str(clone.root))
     clone.git("checkout", "--quiet", NEXT)
     subprocess.run(["git", "apply"], cwd=clone.root, input=result.stdout, text=True, check=True)
     changed = clone.git("diff", "--name-only").splitlines()
     assert changed == ["template/dg.toml.jinja", "template/ruff.toml"]
     answer = StampedProject(shutil.copytree(ready.root, tmp_path / "answer"))
     answer.replace("dg.toml", "sales", "shop")
-    refused = call(template, answer, "propose")
+    refused = call(later, answer, "propose")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "BB428 dg.toml: the change meets what template/dg.toml.jinja has otherwise" in refused.stderr
 
@@ -493,8 +493,8 @@ def test_release_candidates_reach_nobody_who_does_not_ask(later, ready):
     assert Template.of(later_rc.root, "v1001.0.0-rc.1").ref == "v1001.0.0-rc.1"
 
 
-def test_an_older_release_is_refused(template, ready):
-    result = call(template, ready, "update", f"--to={FIRST}")
+def test_an_older_release_is_refused(later, ready):
+    result = call(later, ready, "update", f"--to={FIRST}")
     assert (result.returncode, result.stderr.partition(";")[0]) == (
         1,
         f"BB421 .copier-answers.yml: the project has `{NEXT}`, after which {FIRST} does not come",

@@ -29,7 +29,16 @@ class Environment:
         Raises:
             ProblemError: it lacks something, and no new one can be made.
         """
-        if not (lacking := [*_lacking(project)]):
+        return cls._with([*_of_platform(project), *_of_unit(project)], project)
+
+    @classmethod
+    def of_platform(cls, project: Path) -> "Environment":
+        """Return one for the platform's own code: as ``of``, whatever the unit needs besides."""
+        return cls._with([*_of_platform(project)], project)
+
+    @classmethod
+    def _with(cls, requirements: list[Requirement], project: Path) -> "Environment":
+        if not (lacking := [str(one) for one in requirements if not _is_met(one)]):
             return cls(Path(sys.executable))
         uv = which("uv")
         commands = [[uv, "sync", "--quiet"]] if uv else [
@@ -54,27 +63,31 @@ class Environment:
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
-def _lacking(project: Path) -> Iterator[str]:
-    """Yield each requirement of a project, and of its platform's, that this process's environment does not meet."""
-    platform = tomllib.loads((project / "platform" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = [Requirement(line) for line in platform["dependencies"]]
-    extras = {"dev"}
-    own = project / "pyproject.toml"
-    if own.is_file():
-        for line in tomllib.loads(own.read_text(encoding="utf-8")).get("project", {}).get("dependencies", []):
-            requirement = Requirement(line)
-            if requirement.name == _OWN:
-                extras |= requirement.extras
-            else:
-                asked.append(requirement)
-    for extra in extras:
-        asked += [Requirement(line) for line in platform.get("optional-dependencies", {}).get(extra, [])]
-    for requirement in asked:
-        if requirement.marker and not requirement.marker.evaluate():
-            continue
-        try:
-            met = version(requirement.name) in requirement.specifier
-        except PackageNotFoundError:
-            met = False
-        if not met:
-            yield str(requirement)
+def _of_platform(project: Path) -> Iterator[Requirement]:
+    """Yield the requirements of the platform's package, and of those of its extras that the project asks for."""
+    said = tomllib.loads((project / "platform" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {"dev"}.union(*(one.extras for one in _named(project) if one.name == _OWN))
+    lines = [
+        *said["dependencies"],
+        *(line for extra in extras for line in said["optional-dependencies"].get(extra, ())),
+    ]
+    yield from map(Requirement, lines)
+
+
+def _of_unit(project: Path) -> Iterator[Requirement]:
+    yield from (one for one in _named(project) if one.name != _OWN)
+
+
+def _named(project: Path) -> list[Requirement]:
+    file = project / "pyproject.toml"
+    said = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return [Requirement(line) for line in said.get("project", {}).get("dependencies", ())]
+
+
+def _is_met(requirement: Requirement) -> bool:
+    if requirement.marker and not requirement.marker.evaluate():
+        return True
+    try:
+        return version(requirement.name) in requirement.specifier
+    except PackageNotFoundError:
+        return False

@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import which
 
 import copier
+import plumbum
 from building_block.doctor import Examination
 from building_block.messages import Code, Problem, ProblemError, one_line
 from building_block.project import Project
@@ -85,7 +86,7 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     for path in done.kept:
         aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
 
-    generated = Environment.of(aside.root).building_block(aside.root, "generate")
+    generated = Environment.of_platform(aside.root).building_block(aside.root, "generate")
     done.failures = _failures(generated)
     done.notices += _locked(aside.root, based)
     aside.commit(f"Update the building block from {done.before} to {done.after}", author(start))
@@ -171,13 +172,15 @@ def _copier(template: Template, aside: Aside, source: str) -> None:
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{template.root}.insteadOf",
         "GIT_CONFIG_VALUE_0": clone_url(source),
+        "COPIER_CACHE_DIR": str(aside.scratch / "cache"),  # the person's own shall hold what the network gives
     }
-    with said(f"the update to {template.ref}"), _environment(instead):
+    with said(f"the update to {template.ref}"), plumbum.local.env(**instead), _environment(instead):
         copier.run_update(aside.root, vcs_ref=template.ref, defaults=True, overwrite=True, quiet=True, conflict="rej")
 
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for a while; copier reads some of them here and others by plumbum, which has copied all."""
     before = dict(os.environ)
     os.environ |= variables
     try:
