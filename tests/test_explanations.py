@@ -32,6 +32,7 @@ from building_block.warehouse.table import OnSchemaChange, Table, keyed, replace
 
 from tests.conftest import StampedProject
 from tests.test_bad_input import HEADER, LINE, MESSAGE
+from tests.test_upgrade import PLANTED as OF_UPGRADES
 
 INVOICES = "ingest/invoices.yaml"
 ORDERS = "contracts/orders.odcs.yaml"
@@ -440,7 +441,7 @@ def as_documented(message: str, project: StampedProject) -> str:
 
 def test_every_code_is_explained_and_its_example_is_planted_here():
     assert list(EXPLANATIONS) == list(Code)
-    planted = [*IN_THIS_PROCESS, *STOPS_LOADING, *FAILS_IN_A_BUILD, *ONE_BY_ONE]
+    planted = [*IN_THIS_PROCESS, *STOPS_LOADING, *FAILS_IN_A_BUILD, *ONE_BY_ONE, *OF_UPGRADES]
     assert sorted(planted) == sorted(Code)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,8 @@ import time
 from itertools import pairwise
 
 import pytest
-from building_block.messages import ProblemError
+from building_block.explanations import EXPLANATIONS
+from building_block.messages import Code, ProblemError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -190,16 +192,6 @@ def test_a_platform_file_that_the_unit_has_excepted_stays_the_units(later, ready
     assert ready.git("log", "--format=%s").splitlines()[1] == "Except", "an excepted file was restored"
 
 
-def test_a_file_of_the_unit_where_the_release_has_one_stops_the_update(later, ready):
-    ready.write("platform/new.md", "ours\n")
-    commit(ready, "Ours")
-    before = files(ready)
-    result = call(later, ready, "update", f"--to={LATER}")
-    assert result.returncode == 1
-    assert "BB423 platform/new.md: is a file of yours, and the new release has one there; move it" in result.stderr
-    assert files(ready) == before
-
-
 def test_what_an_ignored_file_hides_is_not_written_over(later, ready):
     ready.write(".git/info/exclude", "new.md\n")
     ready.write("platform/new.md", "ours, and ignored\n")
@@ -208,20 +200,6 @@ def test_what_an_ignored_file_hides_is_not_written_over(later, ready):
         bring_to(later, ready, LATER)
     assert ready.git("rev-parse", "HEAD") == before
     assert (ready.root / "platform/new.md").read_text() == "ours, and ignored\n"
-
-
-def test_a_template_that_claims_a_file_of_the_unit_is_found_out_by_the_verifier(template, tmp_path):
-    careless = StampedProject(shutil.copytree(template.root, tmp_path / "template"))
-    ready = stamp(careless, NEXT, tmp_path / "sales")
-    ready.write("README.md", "# Ours now\n")
-    commit(ready, "Work")
-    careless.replace("copier.yml", "    - /README.md\n", "")
-    careless.replace("template/README.md.jinja", "# {{ domain_name }}", "# The platform's words on {{ domain_name }}")
-    commit(careless, "Forget")
-    careless.git("tag", LATER)
-    with pytest.raises(ProblemError, match=r"BB426 README\.md: is the unit's own and was changed"):
-        bring_to(careless, ready, LATER)
-    assert ready.git("status", "--porcelain") == ""
 
 
 # Where a project may lie ----------------------------------------------------------------------------------------------
@@ -517,3 +495,91 @@ def test_a_tree_of_a_folder_is_that_of_a_commit(ready):
         folder = aside.scratch / "copy"
         shutil.copytree(ready.root, folder, ignore=shutil.ignore_patterns(".git"))
         assert Tree.of_folder(aside.git, folder, aside.scratch / "index").entries == home.head().entries
+
+
+# Messages --------------------------------------------------------------------------------------------------------------
+
+
+def told(template: StampedProject, project: StampedProject, *arguments: str) -> str:
+    """Return the last message of a command that is refused."""
+    result = call(template, project, *arguments)
+    assert result.returncode == 1, result.stdout
+    assert "Traceback" not in result.stderr
+    return result.stderr.splitlines()[-1]
+
+
+def not_committed(later, ready, folder) -> str:
+    ready.write("README.md", "x")
+    ready.write("more.txt", "x")
+    return told(later, ready, "update", f"--to={LATER}")
+
+
+def unknown_version(later, ready, folder) -> str:
+    return told(later, ready, "update", "--to=v9.9.9").replace(f"{FIRST}, {NEXT}, {LATER}", "v0.1.0")
+
+
+def no_version_recorded(later, ready, folder) -> str:
+    text = (ready.root / ".copier-answers.yml").read_text(encoding="utf-8")
+    ready.write(".copier-answers.yml", text.replace("_commit:", "# _commit:"))
+    commit(ready, "Forget")
+    return told(later, ready, "update", f"--to={LATER}")
+
+
+def file_in_the_way(later, ready, folder) -> str:
+    ready.write("platform/new.md", "ours\n")
+    commit(ready, "Ours")
+    return told(later, ready, "update", f"--to={LATER}").replace("new.md", "building_block/doctor.py")
+
+
+def package_that_nobody_has(later, ready, folder) -> str:
+    ready.replace("pyproject.toml", '["building-block', '["humanize>=999", "building-block')
+    commit(ready, "Ask for too much")
+    message = told(later, ready, "update", f"--to={LATER}")
+    return re.sub(r"(installing failed): .*(; install it here)", r"\1: No solution found\2", message)
+
+
+def contract_that_is_missing(later, ready, folder) -> str:
+    first = stamp(later, FIRST, folder / "first")
+    message = told(later, first, "update", f"--to={NEXT}")
+    return message
+
+
+def careless_release(later, ready, folder) -> str:
+    careless = StampedProject(shutil.copytree(later.root, folder / "careless"))
+    careless.git("checkout", "--quiet", NEXT)
+    careless.replace("copier.yml", "    - /README.md\n", "")
+    careless.replace("template/README.md.jinja", "# {{ domain_name }}", "# The platform's words on {{ domain_name }}")
+    commit(careless, "Forget")
+    careless.git("tag", "v1002.0.0")
+    project = stamp(careless, NEXT, folder / "careful")
+    project.write("README.md", "# Ours now\n")
+    commit(project, "Work")
+    return told(careless, project, "update", "--to=v1002.0.0")
+
+
+def template_that_is_gone(later, ready, folder) -> str:
+    result = ready.poe("update", "--from", str(folder / "gone"))
+    assert result.returncode == 1
+    return result.stderr.strip().replace(str(folder / "gone"), "/srv/template")
+
+
+def path_that_is_misspelt(later, ready, folder) -> str:
+    return told(later, ready, "restore", "rufff.toml")
+
+
+PLANTED = {
+    Code.UPGRADE_TREE: not_committed,
+    Code.UPGRADE_VERSION: unknown_version,
+    Code.UPGRADE_ANSWERS: no_version_recorded,
+    Code.UPGRADE_COLLISION: file_in_the_way,
+    Code.UPGRADE_ENVIRONMENT: package_that_nobody_has,
+    Code.UPGRADE_FAILURES: contract_that_is_missing,
+    Code.UPGRADE_VERIFY: careless_release,
+    Code.UPGRADE_GIT: template_that_is_gone,
+    Code.UPGRADE_PATH: path_that_is_misspelt,
+}
+
+
+@pytest.mark.parametrize("code", PLANTED)
+def test_a_mistake_ends_in_the_message_of_the_example(later, ready, tmp_path, code):
+    assert PLANTED[code](later, ready, tmp_path) == EXPLANATIONS[code].example
