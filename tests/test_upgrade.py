@@ -180,6 +180,16 @@ def test_a_release_renames_deletes_adds_and_asks_and_an_edited_file_is_in_the_hi
     assert restored == {"platform/building_block/sql.py", "platform/hook.sh", "ruff.toml"}
 
 
+def test_a_name_that_is_reserved_later_strands_nobody(later, ready, tmp_path):
+    reserving = StampedProject(shutil.copytree(later.root, tmp_path / "reserving"))
+    names = (reserving.root / "jinja" / "reserved-names.txt").read_text(encoding="utf-8")
+    reserving.write("jinja/reserved-names.txt", f"{names}sales\n")
+    commit(reserving, "Reserve")
+    reserving.git("tag", "v1002.0.0")
+    bring_to(reserving, ready, "v1002.0.0")
+    assert 'slug = "sales"' in (ready.root / "platform" / "domain.toml").read_text()
+
+
 def test_a_platform_file_that_the_unit_has_excepted_stays_the_units(later, ready):
     ready.replace("ruff.toml", "line-length = 120", "line-length = 99")
     ready.write(
@@ -497,7 +507,7 @@ def test_a_tree_of_a_folder_is_that_of_a_commit(ready):
         assert Tree.of_folder(aside.git, folder, aside.scratch / "index").entries == home.head().entries
 
 
-# Messages --------------------------------------------------------------------------------------------------------------
+# Messages -------------------------------------------------------------------------------------------------------------
 
 
 def told(template: StampedProject, project: StampedProject, *arguments: str) -> str:

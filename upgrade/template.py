@@ -88,7 +88,14 @@ class Template:
         """
         with said(f"rendering {version}"):
             copier.run_copy(
-                str(self.root), folder, data=dict(answers), vcs_ref=version, defaults=True, quiet=True, overwrite=True
+                str(self.root),
+                folder,
+                data=dict(answers),
+                vcs_ref=version,
+                defaults=True,
+                skip_answered=True,
+                quiet=True,
+                overwrite=True,
             )
 
     def news(self, before: str) -> list[str]:

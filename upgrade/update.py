@@ -175,7 +175,15 @@ def _copier(template: Template, aside: Aside, source: str) -> None:
         "COPIER_CACHE_DIR": str(aside.scratch / "cache"),  # the person's own shall hold what the network gives
     }
     with said(f"the update to {template.ref}"), plumbum.local.env(**instead), _environment(instead):
-        copier.run_update(aside.root, vcs_ref=template.ref, defaults=True, overwrite=True, quiet=True, conflict="rej")
+        copier.run_update(
+            aside.root,
+            vcs_ref=template.ref,
+            defaults=True,
+            skip_answered=True,  # by which a validator knows that a name is in use already
+            overwrite=True,
+            quiet=True,
+            conflict="rej",
+        )
 
 
 @contextmanager
