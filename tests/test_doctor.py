@@ -431,6 +431,15 @@ def test_a_setting_where_its_tool_does_not_look_is_told(project, name):
     assert re.match(rf"BB410 {re.escape(path)}(:\d+)?: {re.escape(IGNORED[name][1])}", message), message
 
 
+def test_a_rule_that_is_new_warns_and_fails_nothing(repository):
+    ignored(repository, ".ruff.toml")
+    commit(repository)
+    for command in (("poe", "--quiet", "doctor"), ("building-block", "check", "files")):
+        result = repository.run(*command)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "! no setting lies where its tool does not look\n! BB410 .ruff.toml: ruff reads it" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("name", "command", "expected"),
     [

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.markup import escape
 
-from building_block.messages import Code, Problem, ProblemError, shown
+from building_block.messages import WARNINGS, Code, Problem, ProblemError, shown
 from building_block.project import Domain, Project
 from building_block.yaml_nodes import Kind, entries, parse
 
@@ -29,7 +29,7 @@ Checks = dict[str, Callable[[], Iterable[Problem]]]
 
 
 def run(checks: Checks, console: Console) -> list[Problem]:
-    """Print a line for each of the checks and return every problem found."""
+    """Print a line for each of the checks, and every problem that only warns; return the others."""
     found: dict[Problem, None] = {}
     for name, look in checks.items():
         problems: list[Problem] = []
@@ -37,9 +37,18 @@ def run(checks: Checks, console: Console) -> list[Problem]:
             problems.extend(look())
         except ProblemError as error:
             problems.extend(error.problems)
-        console.print(f"[red]✗[/] {name}" if problems else f"[green]✓[/] {name}")
-        found |= dict.fromkeys(problems)
+        failing = [problem for problem in problems if problem.code not in WARNINGS]
+        console.print("[red]✗[/]" if failing else "[yellow]![/]" if problems else "[green]✓[/]", name)
+        for problem in problems:
+            if problem.code in WARNINGS:
+                warn(problem, console)
+        found |= dict.fromkeys(failing)
     return list(found)
+
+
+def warn(problem: Problem, console: Console) -> None:
+    """Print what fails nothing."""
+    console.print(f"[yellow]![/] {escape(str(problem))}", soft_wrap=True)
 
 
 class Excepted(BaseModel):
@@ -284,7 +293,7 @@ class Examination:
         """Print the warnings; where the exceptions or the manifest cannot be read, a check has told that."""
         with suppress(ProblemError):
             for warning in self.reminders():
-                console.print(f"[yellow]![/] {escape(str(warning))}", soft_wrap=True)
+                warn(warning, console)
 
     def about(self) -> Iterator[str]:
         """Yield what is no warning: the platform's version and age, the exceptions in use, a lack of git."""

@@ -113,6 +113,10 @@ class Code(StrEnum):
     CONTRACT_DESCRIBED = "BB650"
 
 
+WARNINGS = frozenset({Code.REQUIREMENT, Code.SETTING_IGNORED})
+"""Of rules that are new: for one minor version they are printed, and fail nothing."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong, told so that the reader can put it right without asking."""
