@@ -11,7 +11,10 @@ import typer
 from building_block.messages import Code, Problem, ProblemError
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.table import Table
 
+from upgrade.adopt.command import Adoption, given, origin
+from upgrade.adopt.plan import Plan
 from upgrade.aside import Home
 from upgrade.fetch import Files
 from upgrade.git import Git
@@ -110,6 +113,42 @@ def propose(
     """Print what the project changed in files of the platform as a patch of the template."""
     with _work(project, "", writes=False) as (home, template, scratch):
         print(patch(Files.of(template, home, scratch), scratch, paths or ()), end="")
+
+
+@app.command()
+def adopt(
+    project: Where,
+    data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.", dir_okay=False, exists=True)] = None,
+    data: Annotated[list[str] | None, typer.Option(help="An answer, such as domain_name=Sales.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Commit the platform's files, if nothing collides.")] = False,
+    to: To = "",
+) -> None:
+    """List what an existing dbt project has to make way for, or give it the platform's files."""
+    with _work(project, to, writes=apply) as (home, template, _), home.aside() as aside:
+        home.must_be_clean()
+        adoption = Adoption.of(template, home, aside, given(data_file, data or ()))
+        plan = adoption.plan
+        if not apply or plan.stops:
+            _list(plan)
+        if not apply:
+            return
+        left = adoption.stage(origin(HERE))
+        land(home, aside)
+        print(*plan.notes, *left, sep="\n", end="\n" if plan.notes or left else "")
+        next_ = "put right the last messages" if left else "`uv sync` (`pixi install`), `poe build`"
+        _console.print(f"[green]✓[/] adopted, committed. Next: {next_}")
+
+
+def _list(plan: Plan) -> None:
+    print(*plan.stops, *plan.notes, sep="\n")
+    if commands := plan.commands():
+        table = Table("now", "then")
+        for row in plan.rows():
+            table.add_row(*row)
+        _console.print(table)
+        print("# What makes way, for a shell in the project's folder:", *commands, sep="\n")
+    elif not plan.stops:
+        print("Nothing is in the way; `--apply` commits the platform's files.")
 
 
 @contextmanager
