@@ -21,7 +21,7 @@ _FOLDERS = {
 }
 _LAYERS = {"staging", "stg", "intermediate", "int", "marts", "mart"}
 """Names of folders that say the layer and nothing else, so that they go."""
-_SCHEMA = re.compile(r"""\bschema\s*=\s*(['"])\w*\1\s*,?\s*""")
+_SCHEMA = re.compile(r""",\s*schema\s*=\s*(['"])\w*\1(?=\s*\))|\bschema\s*=\s*(['"])\w*\2\s*,?\s*""")
 _CONFIG = re.compile(r"\bconfig\s*\((?:[^()]|\([^()]*\))*\)")
 
 
@@ -86,7 +86,7 @@ def _schema(plan: Plan, path: str) -> None:
     text = plan.text(path)
     without = _CONFIG.sub(lambda call: _SCHEMA.sub("", call[0]), text)
     if without != text:
-        plan.edits[path] = re.sub(r",(\s*\))", r"\1", without)
+        plan.edits[path] = without
         write = "take `schema` out of its config, as the patch does"
         plan.stops.append(Problem(Code.ADOPT_LAYER, path, "sets a schema, which here is the folder", write))
 

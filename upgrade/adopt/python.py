@@ -107,6 +107,9 @@ def _ignored(plan: Plan, document) -> Iterator[tuple[str, str]]:
         if slot is None:
             document["tool"].remove(table)
             yield what, f"remove [tool.{table}]"
+        elif table == "ruff" and {"ruff.toml", ".ruff.toml"} & {*plan.tracked}:
+            document["tool"].remove(table)
+            yield "[tool.ruff] was not read beside your ruff.toml", "remove it, as the patch does"
         elif plan.has(slot) or slot in [*plan.edits, *plan.moves.values()]:
             yield what, f"{slot} is there: write it into that by hand, and remove it here"
         else:

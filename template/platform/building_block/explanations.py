@@ -419,8 +419,8 @@ EXPLANATIONS = {
             "BB430 .copier-answers.yml: is there: the project has the building block already; write `poe update` in it"
         ),
         why=(
-            "One project of the platform is one dbt project of one unit, committed in git, and stamped once. Its answers "
-            "decide its name everywhere."
+            "One project of the platform is one dbt project of one unit, committed in git, and stamped once. Its "
+            "answers decide its name everywhere."
         ),
         fix=(
             "Do what the message says. What a question means stands in the reference of questions; write the answers "
@@ -434,8 +434,8 @@ EXPLANATIONS = {
             "changed as the patch shows"
         ),
         why=(
-            "Every path has one owner, and no adoption overwrites a file. What yours says has a place of its own, which "
-            "is read besides the platform's."
+            "Every path has one owner, and no adoption overwrites a file. What yours says has a place of its own, "
+            "which is read besides the platform's."
         ),
         fix=(
             "Run the commands that `python -m upgrade adopt` prints, look at the commit that they make, and list "
@@ -450,8 +450,8 @@ EXPLANATIONS = {
         ),
         why=(
             "The file is yours for good, so the platform can only ask for the lines by which it is installed. Two pins "
-            "that no version meets make the project uninstallable, and a table such as `[tool.poe]` hides a file of the "
-            "platform's from its tool."
+            "that no version meets make the project uninstallable, and a table such as `[tool.poe]` hides a file of "
+            "the platform's from its tool."
         ),
         fix="Apply the patch that is printed, or write the lines by hand; then list again.",
     ),
@@ -473,7 +473,7 @@ EXPLANATIONS = {
             "BB434 models/shop_days.sql: lies in no layer of dbt/models/; by its lack of a telling name marts; write "
             "`git mv models/shop_days.sql dbt/models/marts/shop_days.sql`"
         ),
-        why="Folder, schema and group in the graph are one name, the layer's. It is read from the model's name and folder.",
+        why="Folder, schema and group in the graph are one name, the layer's. A model's name and folder say which.",
         fix=(
             "Run the printed commands, or move a model into the layer that you think right: what lies in a layer of "
             "dbt/models/ is not asked again."
