@@ -21,6 +21,7 @@ from building_block.contracts.retention import terms, today
 from building_block.contracts.sample import write as write_sample
 from building_block.contracts.verify import misshapen, verify
 from building_block.data_check import measured
+from building_block.doctor import Examination
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.spec import load_specs
 from building_block.messages import Code, ProblemError
@@ -36,6 +37,7 @@ INVOICES = "ingest/invoices.yaml"
 ORDERS = "contracts/orders.odcs.yaml"
 APPROVALS = "contracts/approvals.yaml"
 UNREASONED = "- {port: orders, version: 2.0.0, what: port removed, date: 2026-11-21}\n"
+EXCEPTIONS = "settings/exceptions.yaml"
 DAY = "2010-12-02"
 DAYS_FILE = f"sample/retail/{DAY}.csv"
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('ready', flush=True); sys.stdin.read()"
@@ -135,7 +137,34 @@ def overwritten_warehouse(project: StampedProject) -> None:
 
 def edited_platform_file(project: StampedProject) -> None:
     project.replace("ruff.toml", "line-length", "line_length")
-    ProblemError.raise_any(check.drift(Project(project.root)))
+    ProblemError.raise_any(Examination(Project(project.root)).drift())
+
+
+def examined(look: str, path: str, text: str) -> Callable[[StampedProject], None]:
+    """Write a file, and ask doctor what it thinks of it."""
+
+    def provoke(project: StampedProject) -> None:
+        project.git("init", "--quiet")
+        project.write(path, text)
+        ProblemError.raise_any(getattr(Examination(Project(project.root)), look)())
+
+    return provoke
+
+
+def edited_answer(project: StampedProject) -> None:
+    project.replace(".copier-answers.yml", "owner_team: sales-data", "owner_team: shop-data")
+    ProblemError.raise_any(Examination(Project(project.root)).answers())
+
+
+def older_python(project: StampedProject) -> None:
+    project.replace("pyproject.toml", ">=3.11,<3.14", ">=3.10")
+    ProblemError.raise_any(check.requirements(Project(project.root)))
+
+
+def setting_beside_its_slot(project: StampedProject) -> None:
+    text = (project.root / "pyproject.toml").read_text(encoding="utf-8")
+    project.write("pyproject.toml", f"{text}\n[tool.ruff]\nline-length = 140\n")
+    ProblemError.raise_any(check.ignored_settings(Project(project.root)))
 
 
 def edited_derived_file(project: StampedProject) -> None:
@@ -158,7 +187,7 @@ def setting(text: str) -> Callable[[StampedProject], None]:
 
 def other_domain_name(project: StampedProject) -> None:
     (project.root / "src" / "sales").rename(project.root / "src" / "shop")
-    ProblemError.raise_any(check._identity(Project(project.root)))
+    ProblemError.raise_any(Examination(Project(project.root)).identity())
 
 
 def gated(change: Callable[[StampedProject], object], ref: str = "HEAD") -> Callable[[StampedProject], None]:
@@ -312,6 +341,15 @@ IN_THIS_PROCESS = {
     Code.OWNERSHIP_DRIFT: edited_platform_file,
     Code.DERIVED_STALE: edited_derived_file,
     Code.DERIVED_TAKEN: page_of_a_person,
+    Code.COLLISION: examined("collisions", ".github/workflows/platform-deploy.yml", "on: push\n"),
+    Code.MERGE: examined("merges", "README.md", "<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n"),
+    Code.ANSWERS: edited_answer,
+    Code.REQUIREMENT: older_python,
+    Code.SETTING_IGNORED: setting_beside_its_slot,
+    Code.EXCEPTIONS: examined("reminders", EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: ours}\n"),
+    Code.EXCEPTION_DUE: examined(
+        "reminders", EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: ours, until: 2999-12-31}\n"
+    ),
     Code.SETTING_LOCKED: setting("models: {sales: {marts: {+schema: gold}}}\n"),
     Code.SETTING_SYNTAX: setting("vars:\n  first_day: {2010-12-01\n"),
     Code.DOMAIN_NAME: other_domain_name,

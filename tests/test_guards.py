@@ -223,7 +223,7 @@ FAULTS = {
     ),
     "an edited platform file": Fault(
         "files",
-        ["BB401 ruff.toml: the platform's file was edited; take the platform's back with `git checkout"],
+        ["BB401 ruff.toml: the platform's file was edited; write `poe restore ruff.toml` and use its slot"],
         {"ruff.toml": "line-length = 300\n"},
     ),
 }

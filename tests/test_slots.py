@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 import yaml
-from building_block import check, generate
+from building_block import generate
+from building_block.doctor import Examination
 from building_block.project import Project
 
 
@@ -13,7 +14,7 @@ def derived(project, path: str) -> str:
     result = project.poe("generate")
     assert result.returncode == 0, result.stderr
     assert list(generate.stale(Project(project.root))) == []
-    assert list(check.drift(Project(project.root))) == []
+    assert list(Examination(Project(project.root)).drift()) == []
     return (project.root / path).read_text(encoding="utf-8")
 
 

@@ -46,6 +46,8 @@ def test_an_update_brings_the_platform_and_touches_nothing_of_the_unit(template,
     assert project.git("status", "--porcelain") == "", "a second update is no no-op"
 
     put_under_contract(project, tools)
+    doctor = project.poe("doctor")
+    assert (doctor.returncode, doctor.stderr) == (0, "")
     assert project.query("from marts.stores") == [("York",)]
     assert project.query("select count(*) > 0 from published.daily_orders") == [(True,)]
 
@@ -55,6 +57,8 @@ def test_an_update_leaves_an_untouched_project_as_a_fresh_one(template, tools, t
     project = stamp(template, first, tmp_path / "sales")
     assert copier(project, "update", "--defaults", "--quiet").returncode == 0
     put_under_contract(project, tools)
+    doctor = project.poe("doctor")
+    assert (doctor.returncode, doctor.stderr) == (0, "")
     fresh = stamp(template, NEXT, tmp_path / "fresh")
 
     def of_others(of: StampedProject) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 import jinja2
 import yaml
+from building_block.check import at_once
 from building_block.contracts.changes import Kind
 from building_block.contracts.contract import contract
 from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
@@ -17,9 +18,11 @@ from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, rules
 from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
 from building_block.contracts_cli import commands as contract_commands
+from building_block.doctor import Examination
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.spec import ingest_schema
 from building_block.messages import Code
+from building_block.project import Project
 from typer.models import ArgumentInfo
 
 from tools.contract_schema import ACTIONS, MASKINGS, contract_schema
@@ -164,6 +167,15 @@ def _tasks() -> str:
         "## `poe contracts …`",
         _table(("command", "what it does"), sorted(_contract_commands())),
         "`poe contracts <command> --help` lists the options of each.",
+        "## `poe doctor`",
+        "Looks at what an update has to do with, offline and at once; so do the hooks of a commit and `poe check`.\n"
+        "Its exit code is 0 when all of this is so:",
+        "\n".join(f"- {name}" for name in at_once(Examination(Project(ROOT)))),
+        "Besides, what is derived from settings has to be up to date; `poe check` asks it of all derived files. What\n"
+        "is wrong is told with the line to write, under the codes [BB401](messages.md#bb401) to\n"
+        "[BB412](messages.md#bb412), of which the last is a reminder and fails nothing. The last lines tell the\n"
+        "platform's version, since when the project has it, and each\n"
+        "[exception](../how-to/except-a-platform-file.md) in use.",
     )
 
 

@@ -9,7 +9,7 @@ from building_block.messages import Code, Problem, ProblemError, nearest
 
 from upgrade.aside import Home
 from upgrade.template import Template
-from upgrade.tree import ANSWERS, Tree
+from upgrade.tree import ANSWERS, MANIFEST, Tree
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Files:
         Raises:
             ProblemError: one of them is none of the platform's; nothing is written.
         """
-        platform = (self.folder / "platform" / "manifest.sha256").read_text(encoding="utf-8")
-        known = [line.split(maxsplit=1)[1] for line in platform.splitlines()]
+        platform = (self.folder / MANIFEST).read_text(encoding="utf-8")
+        known = [line.split(maxsplit=1)[1] for line in platform.splitlines()] + [MANIFEST]
         wanted = [*dict.fromkeys(paths)]
         ProblemError.raise_any(
             Problem(Code.UPGRADE_PATH, path, "is no file of the platform", f"write {nearest(path, known)}")
@@ -84,7 +84,9 @@ class Files:
 
 
 def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and not other.is_symlink() and one.read_bytes() == other.read_bytes()
+    if not other.is_file() or other.is_symlink() or (one.stat().st_mode ^ other.stat().st_mode) & 0o111:
+        return False
+    return one.read_bytes() == other.read_bytes()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from shutil import which
 
 import copier
+from building_block.doctor import Examination
 from building_block.messages import Code, Problem, ProblemError, one_line
+from building_block.project import Project
 from building_block.upgrade import clone_url
 
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
-from upgrade.exceptions import excepted
 from upgrade.landing import Landing
 from upgrade.template import Template, said
 from upgrade.tree import ANSWERS, Tree
@@ -63,12 +64,13 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     """
     start = aside.head()
     version = start.answers["_commit"]
+    excepted = Examination(Project(aside.root)).exceptions
     done = Prepared(version, template.ref)
     _may_go(template, start)
 
     old = _Fresh.of(template, template.commit(version), start, aside)
     drifted = [path for path in old.tree.platform - {ANSWERS} if start.entries.get(path) != old.tree.entries.get(path)]
-    done.kept = sorted(path for path in drifted if path in excepted(start))
+    done.kept = sorted(path for path in drifted if path in excepted)
     done.restored = sorted({*drifted} - {*done.kept})
     old.give(aside, done.restored)
     aside.commit("Restore files of the platform\n\n" + "\n".join(done.restored), author(start))

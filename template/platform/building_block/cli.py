@@ -11,6 +11,7 @@ from rich.console import Console
 
 from building_block.check import Part
 from building_block.check import check as checked
+from building_block.check import doctor as examined
 from building_block.check import lint as linted
 from building_block.contracts_cli import commands as contracts
 from building_block.messages import ProblemError
@@ -69,6 +70,12 @@ def check(
 ) -> None:
     """Check the platform's and the derived files, that all definitions load, and the rules for models."""
     _end([str(problem) for problem in checked(_entered(), Console(), parts or [Part.FILES, Part.DEFINITIONS])])
+
+
+@app.command()
+def doctor() -> None:
+    """Say what an update would stumble over, and how to put it right; offline and at once."""
+    _end([str(problem) for problem in examined(Project.here(), Console())])
 
 
 @app.command()

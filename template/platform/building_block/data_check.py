@@ -17,7 +17,6 @@ from building_block.ingest.landed_file import Landed, exact_cast, misfit
 from building_block.ingest.text_files import CsvFile
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.scratch import scratch
 from building_block.sql import folded, parquet, quoted
 from building_block.warehouse.client import Warehouse
 from building_block.warehouse.table import Table
@@ -84,7 +83,7 @@ def _files(project: Project, data: str, contract: Contract) -> Iterator[tuple[du
     if not (Path(data).is_file() if is_csv else Path(data).is_file() or glob.glob(data, recursive=True)):
         instead = "name a parquet file or a pattern of such, a CSV file, or a table as `marts.orders`"
         raise ProblemError(Problem(Code.DATA_FILE, data, "there is no such file", instead))
-    with duckdb.connect() as connection, scratch(project) as folder:
+    with duckdb.connect() as connection, project.scratch() as folder:
         if is_csv:
             yield connection, _typed(connection, data, contract, folder)
             return

@@ -275,19 +275,20 @@ EXPLANATIONS = {
         fix="Delete the file, and `poe build`: everything in it is derived from the landed files.",
     ),
     Code.OWNERSHIP_DRIFT: Explanation(
-        what="A file of the platform was edited or deleted, or a file of yours lies in its folder.",
+        what="A file of the platform is not as it came: it was edited, deleted, moved, or made executable.",
         example=(
-            "BB401 ruff.toml: the platform's file was edited; take the platform's back with `git checkout "
-            "<commit> -- ruff.toml`, and use its slot (platform/README.md)"
+            "BB401 ruff.toml: the platform's file was edited; write `poe restore ruff.toml` and use its slot "
+            "(platform/README.md), or `- {path: ruff.toml, reason: …, until: …}` below `exceptions:` in "
+            "settings/exceptions.yaml"
         ),
         why=(
             "`copier update` brings the platform's files to a new version. An edit would conflict with that or be "
             "lost; with none, an update of a hundred projects needs nobody's hand."
         ),
         fix=(
-            "Take the file back from the last commit that had it: `git log -- <file>` lists them. What you wanted "
-            "to set has a place of yours; the table in platform/README.md names it. Move files of your own out of "
-            "`platform/`."
+            "`poe restore` brings the file back as the template has it at your version. What you wanted to set has a "
+            "place of yours; the table in platform/README.md names it. Where there is no way but to edit the file, "
+            "say so in `settings/exceptions.yaml`, with a reason and a day: updates then leave your content alone."
         ),
     ),
     Code.DERIVED_STALE: Explanation(
@@ -329,6 +330,91 @@ EXPLANATIONS = {
         ),
         why="What is derived is written anew at each change, and what a person wrote is never written over.",
         fix="Move the file to another folder, or rename it, and write `poe generate`.",
+    ),
+    Code.COLLISION: Explanation(
+        what="A file, macro or test of yours has a place or a name that is kept for the platform's.",
+        example=(
+            "BB406 .github/workflows/platform-deploy.yml: has a name that is kept for the platform's workflows; rename "
+            "it: without `platform-`"
+        ),
+        why=(
+            "An update may bring a new file below `platform/`, a workflow `platform-…` or a macro `bb_…`. Were yours "
+            "there already, the update would end in a conflict, or dbt in two macros of one name."
+        ),
+        fix=(
+            "Move the file to a folder of yours, or rename it and what calls it. A file `platform/__init__.py` hides a "
+            "module of Python's standard library from every program in the project: delete it."
+        ),
+    ),
+    Code.MERGE: Explanation(
+        what="An update, a merge or a rebase is half done.",
+        example=(
+            "BB407 README.md:1: conflict markers; keep what is right of the two parts, and delete the three lines"
+        ),
+        why=(
+            "Copier and git leave both versions of a line in the file, or what they could not apply in a `.rej` beside "
+            "it, and end as if all were well. Committed, that is text which no program reads."
+        ),
+        fix=(
+            "Look at both parts, keep what is right and delete the lines `<<<<<<<`, `=======` and `>>>>>>>`. Of a file "
+            "whose first line says platform-owned take the platform's: `poe restore <path>`. Delete `.rej` and "
+            "`.orig`. A page that shows such markers on purpose indents them."
+        ),
+    ),
+    Code.ANSWERS: Explanation(
+        what="The file `.copier-answers.yml` is missing, or not what the platform's files were rendered with.",
+        example=(
+            "BB408 .copier-answers.yml:10 owner_team: the platform's files were rendered with `sales-data`, not with "
+            '`shop-data`; write `owner_team: "sales-data"`; another one comes by `copier update --vcs-ref :current: '
+            "--data owner_team=…`"
+        ),
+        why=(
+            "An update compares the project with what these answers give at the old version. With others it takes the "
+            "difference for an edit of yours, and without them it cannot begin."
+        ),
+        fix=(
+            "Take the value that the message names, or the whole file from git, and commit it. To change an answer let "
+            "copier do it, as the message says: it changes the answer and the files together."
+        ),
+    ),
+    Code.REQUIREMENT: Explanation(
+        what="The file `pyproject.toml` lacks what the platform needs of it.",
+        example=(
+            "BB409 pyproject.toml:4 project: `>=3.10` has Pythons that the platform does not support, as 3.10.0; write "
+            '`requires-python = ">=3.11,<3.14"`'
+        ),
+        why=(
+            "It is your file, and no update touches it. But the environment is made from it: the platform comes in as "
+            "a dependency, from the folder `platform/` and no index, on the Pythons that its stack supports."
+        ),
+        fix="Write the line that the message names, then `uv lock`. Fewer Pythons than the platform's are fine.",
+    ),
+    Code.SETTING_IGNORED: Explanation(
+        what="A setting stands where its tool does not look, or where it keeps the platform's from being read.",
+        example=(
+            "BB410 pyproject.toml:24: ruff reads ruff.toml alone; write it into src/ruff.toml, below "
+            '`extend = "../ruff.toml"`'
+        ),
+        why="No tool says so: the setting has no effect, or the platform's have none any more, and nobody sees why.",
+        fix="Move it to the slot that the message names, and write `poe generate`.",
+    ),
+    Code.EXCEPTIONS: Explanation(
+        what="The file `settings/exceptions.yaml` cannot be read as exceptions.",
+        example="BB411 settings/exceptions.yaml:2 exceptions[0].until: key `until` is missing; write `until: …`",
+        why="An exception without a reason nobody can judge, and one without a day nobody would ever look at again.",
+        fix=(
+            "Each entry has the path of a platform file, a reason, and the day until which it holds: "
+            "`- {path: ruff.toml, reason: …, until: 2027-01-31}`."
+        ),
+    ),
+    Code.EXCEPTION_DUE: Explanation(
+        what="A reminder: an exception is over, or excepts nothing.",
+        example="BB412 settings/exceptions.yaml:2: ruff.toml is as the platform has it; remove the entry",
+        why="A file that is excepted gets no fix of the platform's: that is for a time, and not by oversight.",
+        fix=(
+            "Take the platform's file back with `poe restore <path>` and remove the entry, or agree on a later day. "
+            "It is a warning: no command fails for it."
+        ),
     ),
     Code.UPGRADE_TREE: Explanation(
         what="The project's repository is not in a state in which an update could be told from your own work.",

@@ -1,19 +1,21 @@
 # platform-owned: changed by `copier update` only; see platform/README.md
-"""Derived files: each is written from the platform's half and the domain's half, and from nothing else."""
+"""Derived files: each is written from the platform's half and the domain's half, and from nothing else.
+
+What is derived from settings needs no more than YAML and TOML, and `doctor` asks of it. Contracts and ingest files need
+DuckDB and half of Dagster to be read, more than a second: where they are, those are imported.
+"""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from building_block.contracts.derived import FOLDER, HEADER, models, pages
-from building_block.contracts.load import Agreed, ports
-from building_block.contracts.retention import faults
-from building_block.ingest.declared import BROKEN_RULES
-from building_block.ingest.spec import load_specs
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import LAYERS, Project
+
+if TYPE_CHECKING:
+    from building_block.contracts.load import Agreed
 
 OF_SETTINGS = {
     ".github/CODEOWNERS": "CODEOWNERS",
@@ -37,7 +39,11 @@ def derived(project: Project) -> dict[str, str]:
         ProblemError: a domain's half cannot be read or sets what the platform has locked, an ingest file or a contract
             is wrong, or a file of the domain stands where a contract's page belongs.
     """
-    files = {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
+    from building_block.contracts.derived import pages
+    from building_block.contracts.load import ports
+    from building_block.contracts.retention import faults
+
+    files = of_settings(project)
     agreed = ports(project)
     ProblemError.raise_any(faults(project, [port.contract for port in agreed.values()]))
     published = {PUBLISHED_MODELS: _published_models(agreed)} | pages(agreed, project.domain.slug)
@@ -45,11 +51,25 @@ def derived(project: Project) -> dict[str, str]:
     return files | {RAW_SOURCES: _raw_sources(project)} | published
 
 
+def of_settings(project: Project) -> dict[str, str]:
+    """Return the text of each file that is joined from the two folders of settings, by its path.
+
+    Raises:
+        ProblemError: a domain's half cannot be read or sets what the platform has locked.
+    """
+    return {path: _joined(project, name) for path, name in OF_SETTINGS.items()}
+
+
 def stale(project: Project) -> Iterator[Problem]:
     """Yield a problem for each derived file that differs from what ``poe generate`` would write."""
     files = derived(project)
     for path in _left_over(project, files):
         yield Problem(Code.DERIVED_STALE, f"{path}:1", "is derived from nothing any more", "write `poe generate`")
+    yield from differing(project, files)
+
+
+def differing(project: Project, files: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each of the derived files that has not the text that it would be given."""
     for path, text in files.items():
         file = project.root / path
         now = file.read_text(encoding="utf-8") if file.is_file() else ""
@@ -79,6 +99,8 @@ def write(project: Project, below: str = "") -> list[str]:
 
 def _taken(project: Project, paths: Iterable[str]) -> Iterator[Problem]:
     """Yield a problem for each page that would replace what a person wrote: projects had a docs/ before we did."""
+    from building_block.contracts.derived import FOLDER, HEADER
+
     for path in paths:
         file = project.root / path
         if path.startswith(f"{FOLDER}/") and file.is_file() and not file.read_bytes().startswith(HEADER.encode()):
@@ -88,6 +110,8 @@ def _taken(project: Project, paths: Iterable[str]) -> Iterator[Problem]:
 
 def _left_over(project: Project, files: Mapping[str, str]) -> list[str]:
     """Return the pages that an earlier generation wrote and this one does not; what a person wrote stays."""
+    from building_block.contracts.derived import FOLDER, HEADER
+
     there = sorted((project.root / FOLDER).glob("*.md"))
     ours = (file for file in there if file.read_bytes().startswith(HEADER.encode()))
     return [path for file in ours if (path := project.relative(file)) not in files]
@@ -193,6 +217,9 @@ def _line(node: yaml.Node | None, key: tuple[str, ...]) -> int | None:
 
 def _raw_sources(project: Project) -> str:
     """Return the dbt sources of the raw layer, so that a new source is one YAML file and no more."""
+    from building_block.ingest.declared import BROKEN_RULES
+    from building_block.ingest.spec import load_specs
+
     tables = []
     for spec in load_specs(project.ingest, project.root):
         columns = [
@@ -214,8 +241,10 @@ def _raw_sources(project: Project) -> str:
     return header + yaml.safe_dump(source, sort_keys=False, width=120, allow_unicode=True)
 
 
-def _published_models(agreed: Mapping[str, Agreed]) -> str:
+def _published_models(agreed: Mapping[str, "Agreed"]) -> str:
     """Return the dbt models of the published layer as their contracts have them."""
+    from building_block.contracts.derived import models
+
     header = "# derived by `poe generate` from contracts/*.odcs.yaml: edit those\n"
     return header + yaml.safe_dump(models(agreed.values()), sort_keys=False, width=120, allow_unicode=True)
 

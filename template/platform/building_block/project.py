@@ -2,7 +2,11 @@
 """Where a stamped project lies and whose it is: the one place that knows the folders."""
 
 import os
+import shutil
 import tomllib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,8 +73,17 @@ class Project:
 
     @cached_property
     def domain(self) -> Domain:
-        """Whose project it is."""
-        return Domain(**tomllib.loads((self.root / "platform" / "domain.toml").read_text(encoding="utf-8")))
+        """Whose project it is.
+
+        Raises:
+            ProblemError: the file that says so was edited.
+        """
+        file = "platform/domain.toml"
+        try:
+            return Domain(**tomllib.loads((self.root / file).read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            what, write = "does not say any more whose project this is", f"write `poe restore {file}`"
+            raise ProblemError(Problem(Code.PROJECT_NOT_FOUND, file, what, write)) from None
 
     @property
     def ingest(self) -> Path:
@@ -122,6 +135,27 @@ class Project:
         """Whether Dagster's records are the project's own, of this machine, and not a deployment's."""
         return self.dagster_home == self.data / "dagster"
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield an empty folder for rows in the clear, gone after the block; a killed process's goes with the next.
+
+        Below ``data/``, where who may read such rows is settled already.
+        """
+        from filelock import FileLock  # which a lint of contracts does without
+
+        folder = self.data / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        for lock in folder.glob("*.lock"):
+            _sweep(lock)
+        own = folder / uuid.uuid4().hex
+        # The system lets go of it when the process ends, however it ends; a stream may be closed by another thread.
+        with FileLock(own.with_suffix(".lock"), thread_local=False):
+            own.mkdir()
+            try:
+                yield own
+            finally:
+                _remove(own)
+
     def relative(self, path: Path) -> str:
         """Return a path as messages show it: from the root when it lies inside, with forward slashes."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
@@ -142,3 +176,18 @@ class Project:
         target = self.dagster_home / "dagster.yaml"
         if not target.is_file() or target.read_bytes() != settings:
             target.write_bytes(settings)
+
+
+def _sweep(lock: Path) -> None:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(lock, timeout=0):
+            _remove(lock.with_suffix(""))
+    except Timeout:  # its process is at work
+        return
+
+
+def _remove(scratch: Path) -> None:
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.with_suffix(".lock").unlink(missing_ok=True)

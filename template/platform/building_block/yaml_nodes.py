@@ -2,9 +2,11 @@
 """YAML as plain values, with the line of each of them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from building_block.messages import Code, Problem, ProblemError, one_line, shown
@@ -12,6 +14,8 @@ from building_block.messages import Code, Problem, ProblemError, one_line, shown
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is some ten times as fast, but not on every platform
 Location = tuple[str | int, ...]
 """The keys and indexes that lead from a file's root to a value."""
+
+_Entry = TypeVar("_Entry", bound=BaseModel)
 
 _LARGEST = 2**127  # what the largest whole number of DuckDB holds
 _DEEPEST = 50
@@ -57,6 +61,40 @@ def parse(content: bytes, file: str, kind: Kind) -> tuple[dict[str, Any], Mappin
         what = "the file is empty" if node is None else "the file is not a list of keys with values"
         raise _fault(kind.syntax, file, 0, what, kind.begins)
     return _Reader(file, kind).value(node), node
+
+
+def entries(content: bytes, file: str, kind: Kind, key: str, entry: type[_Entry]) -> list[tuple[_Entry, int]]:
+    """Return the entries of a file that is a list below one key, each with the line that it begins at.
+
+    Raises:
+        ProblemError: the file cannot be read as such; the error carries every fault.
+    """
+    values, node = parse(content, file, kind)
+    whole = create_model("File", __config__=ConfigDict(extra="forbid"), **{key: (list[entry], ...)})
+    try:
+        found = getattr(whole.model_validate(values), key)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        raise ProblemError(
+            *(_entry_fault(one, file, node, kind, [key], [*entry.model_fields]) for one in faults)
+        ) from None
+    return [(one, place(node, (key, number))[0]) for number, one in enumerate(found)]
+
+
+def _entry_fault(
+    error: ErrorDetails, file: str, node: MappingNode, kind: Kind, of_file: list[str], of_entry: list[str]
+) -> Problem:
+    line, path = place(node, error["loc"])
+    key, known = error["loc"][-1], of_entry if len(error["loc"]) > 1 else of_file
+    what, write = {
+        "missing": (f"key `{key}` is missing", f"write `{key}: …`"),
+        "extra_forbidden": (f"unknown key `{key}`", f"write {', '.join(known)}"),
+        "string_type": (f"`{error['input']}` is not text", f"write `{key}` in full, in quotes if need be"),
+        "string_too_short": (f"`{key}` is empty", "write it in full"),
+        "date_type": (f"`{error['input']}` is not a day", "write one such as 2026-01-31, without quotes"),
+        "list_type": (f"the {key} are not a list", "write entries that begin with `- `"),
+    }.get(error["type"], (f"`{error['input']}` is not what belongs here", kind.begins))
+    return Problem(kind.key, f"{file}:{line}", what, write, path)
 
 
 def place(node: Node, loc: Location) -> tuple[int, str]:

@@ -168,7 +168,7 @@ def test_the_entry_that_a_message_asks_for_is_the_one_that_is_taken(repository: 
         ),
         (
             "approvals:\n- {port: a, version: 2.0.0, what: x, reason: '', date: 2026-11-21}\n",
-            "BB624 contracts/approvals.yaml:2 approvals[0].reason: `reason` is empty; write why the change is allowed",
+            "BB624 contracts/approvals.yaml:2 approvals[0].reason: `reason` is empty; write it in full",
         ),
         (
             "approvals:\n- {port: a, version: 2.0.0, what: x, reason: y, date: soon}\n",

@@ -12,7 +12,6 @@ from building_block.ingest.entrance import Entrance
 from building_block.ingest.spec import IngestSpec, load_specs
 from building_block.messages import ProblemError
 from building_block.project import Project
-from building_block.scratch import scratch
 from building_block.warehouse.io_manager import CONFIDENTIAL
 
 from tests.unit.ingest.conftest import DAY, Shop
@@ -80,7 +79,7 @@ def test_what_a_killed_process_has_let_in_is_gone_when_the_next_one_begins(shop:
     died = subprocess.run([sys.executable, "-c", KILLED, str(shop.root)], capture_output=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert [*folder.glob("*/rows.db")]
-    with scratch(Project(shop.root)) as at_work:
+    with Project(shop.root).scratch() as at_work:
         let_in(shop, spec)
         assert {*folder.iterdir()} == {at_work, at_work.with_suffix(".lock")}
 

@@ -82,7 +82,7 @@ def pages(ports: Mapping[str, Agreed], domain: str) -> dict[str, str]:
     if not ports:
         return {}
     each = {f"{FOLDER}/{name}.md": _page(port, domain) for name, port in ports.items()}
-    overview = {f"{FOLDER}/README.md": _overview(ports, domain), f"{FOLDER}/glossary.md": _glossary(ports)}
+    overview = {f"{FOLDER}/README.md": _overview(ports, domain)}
     return {path: f"{HEADER}\n{text}" for path, text in (overview | each).items()}
 
 
@@ -95,11 +95,12 @@ def _overview(ports: Mapping[str, Agreed], domain: str) -> str:
         [
             f"# What {domain} publishes\n",
             *_table(("Port", "One row", "Version", "Class"), rows),
-            "\nAll columns, from a to z: [glossary](glossary.md).\n",
-            "```mermaid\nerDiagram",
+            "\n```mermaid\nerDiagram",
             *(line for port in ports.values() for line in _entity(port.contract)),
             *(line for port in ports.values() for line in _relationships(port.contract)),
-            "```\n",
+            "```\n\n## Glossary\n",
+            *_glossary(ports),
+            "",
         ]
     )
 
@@ -173,7 +174,7 @@ def _column(column: Column) -> tuple[str, ...]:
     return f"`{column.name}`", column.type.lower(), meaning, column.classification or ""
 
 
-def _glossary(ports: Mapping[str, Agreed]) -> str:
+def _glossary(ports: Mapping[str, Agreed]) -> Iterator[str]:
     meanings: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, port in ports.items():
         for column in port.contract.columns:
@@ -183,7 +184,7 @@ def _glossary(ports: Mapping[str, Agreed]) -> str:
         for column in sorted(meanings)
         for meaning, where in meanings[column].items()
     )
-    return "\n".join(["# Glossary\n", *_table(("Column", "Meaning", "Port"), rows), ""])
+    yield from _table(("Column", "Meaning", "Port"), list(rows))
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> Iterator[str]:

@@ -9,10 +9,8 @@ from datetime import date
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
-from yaml.nodes import MappingNode
 
 from building_block.contracts.changes import Bump, Change, Kind
 from building_block.contracts.contract import SUFFIX, contract
@@ -22,7 +20,7 @@ from building_block.contracts.standard import of_text
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
 from building_block.yaml_nodes import Kind as FileKind
-from building_block.yaml_nodes import parse, place
+from building_block.yaml_nodes import entries
 
 _Approved = set[tuple[str, str, str]]
 """Port, version and change of each approval."""
@@ -142,12 +140,6 @@ class Approval(BaseModel):
     date: date
 
 
-class _Approvals(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    approvals: list[Approval]
-
-
 _APPROVALS = FileKind(
     name="a file of approvals",
     begins="write `approvals:` and below it entries with port, version, what, reason and date",
@@ -175,26 +167,8 @@ def _approvals(project: Project) -> _Approved:
     if not path.is_file():
         return set()
     file = project.relative(path)
-    values, node = parse(path.read_bytes(), file, _APPROVALS)
-    try:
-        entries = _Approvals.model_validate(values).approvals
-    except ValidationError as error:
-        raise ProblemError(*(_fault(details, file, node) for details in error.errors(include_url=False))) from None
-    return {(entry.port, entry.version, entry.what) for entry in entries}
-
-
-def _fault(error: ErrorDetails, file: str, node: MappingNode) -> Problem:
-    line, path = place(node, error["loc"])
-    key, known = error["loc"][-1], Approval if len(error["loc"]) > 1 else _Approvals
-    what, write = {
-        "missing": (f"key `{key}` is missing", f"write `{key}: …`"),
-        "extra_forbidden": (f"unknown key `{key}`", f"write {', '.join(known.model_fields)}"),
-        "string_type": (f"`{error['input']}` is not text", f"write `{key}` in full, in quotes if need be"),
-        "string_too_short": (f"`{key}` is empty", "write why the change is allowed"),
-        "date_type": (f"`{error['input']}` is not a day", "write one such as 2026-01-31, without quotes"),
-        "list_type": ("the approvals are not a list", "write entries that begin with `- `"),
-    }.get(error["type"], (f"`{error['input']}` is not what belongs here", _APPROVALS.begins))
-    return Problem(Code.CONTRACT_APPROVALS, f"{file}:{line}", what, write, path)
+    found = entries(path.read_bytes(), file, _APPROVALS, "approvals", Approval)
+    return {(entry.port, entry.version, entry.what) for entry, _ in found}
 
 
 # The contracts as git has them at an earlier commit -------------------------------------------------------------------

@@ -193,23 +193,23 @@ class _Ingested:
     personal: tuple[str, ...]
 
 
-def _ingested(project: Project) -> dict[str, _Ingested]:
-    """Return the tables of the ingest files; a file that is none is left to whoever reads them whole."""
+def _ingested(project: Project) -> dict[str, _Ingested | None]:
+    """Return the tables of the ingest files; None for a faulty file, of which whoever reads it whole tells."""
     found = {}
     for path in sorted(project.ingest.glob("[!.]*.y*ml")):
-        table, types, personal = _declared(path.read_bytes())
-        found[table or path.stem] = _Ingested(project.relative(path), types, personal)
+        table, columns, personal = _declared(path.read_bytes())
+        found[table or path.stem] = columns and _Ingested(project.relative(path), columns, personal)
     return found
 
 
 @lru_cache(maxsize=1024)
-def _declared(content: bytes) -> tuple[str, dict[str, str], tuple[str, ...]]:
+def _declared(content: bytes) -> tuple[str, dict[str, str] | None, tuple[str, ...]]:
     try:
         said = yaml.load(content, Loader)  # noqa: S506 - a safe loader
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # the latter of a day that no calendar has
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("columns"), list):
-        return "", {}, ()
+        return "", None, ()
     columns = [one for one in said["columns"] if isinstance(one, dict)]
     types = {str(one.get("name")): str(one.get("type")) for one in columns}
     return str(said.get("table") or ""), types, tuple(str(one.get("name")) for one in columns if one.get("pii") is True)
@@ -241,6 +241,8 @@ def _conflict(one: Contract, place: Place, other: Contract, before: Place) -> It
 
 def _not_declared(project: Project, one: Contract, place: Place) -> Iterator[Problem]:
     tables = _ingested(project)
+    if place.table in tables and not tables[place.table]:
+        return
     if (declared := tables.get(place.table)) is None:
         what = f"no ingest file declares the table raw.{place.table}"
         known = nearest(place.table, tables)

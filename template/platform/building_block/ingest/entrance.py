@@ -15,7 +15,6 @@ from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.spec import IngestSpec
 from building_block.messages import ProblemError
 from building_block.project import QUARANTINE, Project
-from building_block.scratch import scratch
 from building_block.sql import confine, literal, quoted
 from building_block.warehouse.client import Warehouse, tried_again
 from building_block.warehouse.handover import BATCH_ROWS, offer, surfacing
@@ -50,7 +49,7 @@ class Entrance:
     @contextmanager
     def open(cls, project: Project, spec: IngestSpec) -> Iterator["Entrance"]:
         """Yield an empty one; the streams that it returns live as long as the block."""
-        with scratch(project) as folder, duckdb.connect(folder / "rows.db") as connection:
+        with project.scratch() as folder, duckdb.connect(folder / "rows.db") as connection:
             connection.execute(f"SET temp_directory = {literal(folder)}")
             confine(connection)
             yield cls(connection, spec)

@@ -18,7 +18,6 @@ from building_block.ingest.declared import DailyPartitions, DeclaredTable, Stric
 from building_block.ingest.landed_file import Landed, typed_batches
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import Project
-from building_block.scratch import scratch
 
 
 class Folders:
@@ -158,7 +157,7 @@ class FileSource(Source):
             raise ProblemError(empty(shown))
         origin = {"_source_file": name} | ({"_partition_key": key} if key is not None else {})
         with ExitStack() as opening:
-            aside = opening.enter_context(scratch(Project(root)))
+            aside = opening.enter_context(Project(root).scratch())
             con = opening.enter_context(duckdb.connect())
             con.execute("SET TimeZone = 'UTC'")  # a Parquet timestamp with a zone shall not depend on the machine's
             batches = typed_batches(self.open(con, path, shown, aside), table, origin)
