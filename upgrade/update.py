@@ -1,11 +1,9 @@
 """``poe update``: a project brought to a release, in commits of nothing but the platform's files and derived ones."""
 
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
@@ -15,6 +13,7 @@ from building_block.doctor import Examination
 from building_block.messages import Code, Problem, ProblemError, one_line
 from building_block.project import Project
 from building_block.upgrade import clone_url
+from plumbum import local
 
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
@@ -172,20 +171,9 @@ def _copier(template: Template, aside: Aside, source: str) -> None:
         "GIT_CONFIG_KEY_0": f"url.{template.root}.insteadOf",
         "GIT_CONFIG_VALUE_0": clone_url(source),
     }
-    with said(f"the update to {template.ref}"), _environment(instead):
+    # plumbum, by which copier runs git, has read the environment when it was imported.
+    with said(f"the update to {template.ref}"), local.env(**instead):
         copier.run_update(aside.root, vcs_ref=template.ref, defaults=True, overwrite=True, quiet=True, conflict="rej")
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ |= variables
-    try:
-        yield
-    finally:
-        for name in variables:
-            os.environ.pop(name)
-        os.environ |= before
 
 
 def _locked(root: Path, before: Tree) -> list[str]:
