@@ -59,9 +59,10 @@ def dbt(plan: Plan) -> None:
 
 def _find(plan: Plan) -> tuple[str, bool]:
     """Return the file of the project's settings, and whether it is the unit's half already, way having been made."""
-    found = [path for path in plan.tracked if PurePosixPath(path).name == "dbt_project.yml"]
     half = "settings/dbt_project.yml"
-    if found == [half] or (not found and plan.below("dbt/models")):
+    named = [PurePosixPath(path) for path in plan.tracked if path.endswith("dbt_project.yml") and path != half]
+    found = [str(path) for path in named if path.name == "dbt_project.yml" and "dbt_packages" not in path.parts]
+    if not found and (half in plan.tracked or plan.below("dbt/models")):
         return half, True
     if not found:
         what, write = (
@@ -102,13 +103,12 @@ def _settings(plan: Plan, file: str, said: dict[str, Any], layers: dict[str, set
         if isinstance(half.get(key), dict):
             tree = {(plan.slug if part == name else part): value for part, value in half[key].items()}
             half[key] = tree if key == "vars" else _without_schema(tree)
-    if own := half.get("models", {}).pop(plan.slug, None):
+    if isinstance(own := (half.get("models") or {}).pop(plan.slug, None), dict):
         half["models"][plan.slug] = _by_layer(own, layers, lost)
     half = {key: value for key, value in half.items() if value not in ({}, [], None)}
     if half:
         text = yaml.safe_dump(half, sort_keys=False, width=120, allow_unicode=True)
-        plan.move(file, "settings/dbt_project.yml", text=text)
-        write = f"write `git mv {file} settings/dbt_project.yml`, with the keys that the patch leaves"
+        write = _half(plan, file, "settings/dbt_project.yml", text, "keys")
     else:
         plan.drops.add(file)
         write = f"write `git rm {file}`: what it says is what the platform says"
@@ -126,6 +126,13 @@ def _settings(plan: Plan, file: str, said: dict[str, Any], layers: dict[str, set
     if not fits:
         what, write = f"asks for dbt {wanted}, and the platform brings 1.11", "build it with dbt 1.11 first"
         plan.notes.append(Problem(Code.ADOPT_DBT, file, what, write, "require-dbt-version"))
+
+
+def _half(plan: Plan, file: str, slot: str, text: str, what: str) -> str:
+    if plan.move(file, slot, text=text):
+        return f"write `git mv {file} {slot}`, with the {what} that the patch leaves"
+    plan.edits.pop(file, None)
+    return f"{slot} is there, too: write both into it, and `git rm {file}`"
 
 
 def _without_schema(tree: Any) -> Any:
@@ -185,8 +192,8 @@ def _profile(plan: Plan, prefix: str, name: str | None) -> None:
         write = "add a target for another warehouse in settings/profiles.yml"
         plan.notes.append(Problem(Code.ADOPT_DBT, f"{prefix}dbt_project.yml", what, write, "profile"))
         return
-    outputs, kept = plan.yaml(file).get(name or "", {}).get("outputs", {}), {}
-    for target, output in outputs.items():
+    profile, kept = plan.yaml(file).get(name or "") or {}, {}
+    for target, output in (profile.get("outputs") or {}).items():
         if output.get("type") == "duckdb":
             kept.setdefault("duckdb", {}).update({k: value for k, value in output.items() if k not in _PROFILE})
         else:
@@ -194,8 +201,7 @@ def _profile(plan: Plan, prefix: str, name: str | None) -> None:
     kept = {target: output for target, output in kept.items() if output}
     if kept:
         text = yaml.safe_dump({"warehouse": {"outputs": kept}}, sort_keys=False, width=120, allow_unicode=True)
-        plan.move(file, "settings/profiles.yml", text=text)
-        write = f"write `git mv {file} settings/profiles.yml`, with the targets that the patch leaves"
+        write = _half(plan, file, "settings/profiles.yml", text, "targets")
     else:
         plan.drops.add(file)
         write = f"write `git rm {file}`: the target duckdb is the platform's"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+import tomlkit
 import yaml
 from building_block.messages import Code, Problem, ProblemError, one_line
 
@@ -71,6 +72,18 @@ class Plan:
             what = f"cannot be read: {one_line(str(error))}"
             raise ProblemError(Problem(Code.ADOPT_PROJECT, path, what, "correct it, and begin again")) from None
         return found if isinstance(found, dict) else {}
+
+    def toml(self, path: str) -> tomlkit.TOMLDocument:
+        """Return a TOML file, to be changed with its comments kept.
+
+        Raises:
+            ProblemError: it cannot be read.
+        """
+        try:
+            return tomlkit.parse(self.text(path))
+        except tomlkit.exceptions.ParseError as error:
+            what = f"cannot be read: {one_line(str(error))}"
+            raise ProblemError(Problem(Code.ADOPT_PROJECT, path, what, "correct it, and begin again")) from None
 
     def move(self, path: str, to: str, *, text: str | None = None) -> bool:
         """Plan that a file goes elsewhere, with another text where one is given; say whether the place is free."""

@@ -25,7 +25,7 @@ def pyproject(plan: Plan) -> None:
             write = "after the adoption write what only this project needs into `dependencies` of pyproject.toml"
             plan.notes.append(Problem(Code.ADOPT_PYPROJECT, "requirements.txt", "is read by nobody here", write))
         return
-    document = tomlkit.parse(plan.text(_FILE))
+    document = plan.toml(_FILE)
     platform = tomllib.loads((plan.rendered / "platform" / _FILE).read_text(encoding="utf-8"))["project"]
     for what, write in [*_ignored(plan, document), *_needed(plan, document, platform), *_pins(document, platform)]:
         plan.stops.append(Problem(Code.ADOPT_PYPROJECT, _FILE, what, write))
@@ -94,7 +94,7 @@ def _build(plan: Plan, document) -> Iterator[tuple[str, str]]:
 def _ignored(plan: Plan, document) -> Iterator[tuple[str, str]]:
     """Yield each table that keeps a tool from reading the platform's file, or that it would not read beside that."""
     for table, slot, text in (
-        ("ruff", "src/ruff.toml", lambda own: ruff(plan, tomlkit.dumps(own))),
+        ("ruff", "src/ruff.toml", lambda own: ruff(tomlkit.dumps(own))),
         ("poe", "settings/tasks.toml", tomlkit.dumps),
         ("dg", None, None),
     ):

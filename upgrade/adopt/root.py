@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable
 
 import tomlkit
-import yaml
 from building_block.messages import Code, Problem
 from pathspec import GitIgnoreSpec
 
@@ -46,7 +45,7 @@ def root_files(plan: Plan, taken: Iterable[str]) -> None:
     _ignored(plan)
     for path, slot in _SLOTS.items():
         if path in plan.tracked:
-            if plan.move(path, slot, text=_TEXTS.get(slot, lambda _, text: text)(plan, plan.text(path))):
+            if plan.move(path, slot, text=_TEXTS[slot](plan, path) if slot in _TEXTS else None):
                 _stop(plan, path, f"write `git mv {path} {slot}`, changed as the patch shows")
             else:
                 _stop(plan, path, f"{slot} is there, too: write both into it, `git rm {path}`, and commit")
@@ -94,19 +93,20 @@ def _folder(plan: Plan, folder: str, elsewhere: str) -> None:
 # The text that a slot takes -------------------------------------------------------------------------------------------
 
 
-def _sqlfluff(_: Plan, text: str) -> str:
+def _sqlfluff(plan: Plan, path: str) -> str:
     """Return the settings without the templater, which sqlfluff takes from the root alone."""
     kept, section = [], ""
-    for line in text.splitlines(keepends=True):
+    for line in plan.text(path).splitlines(keepends=True):
         section = line.strip() if line.startswith("[") else section
         if not section.startswith("[sqlfluff:templater") and not line.replace(" ", "").startswith("templater="):
             kept.append(line)
     return "".join(kept)
 
 
-def _pixi(plan: Plan, text: str) -> str:
+def _pixi(plan: Plan, path: str) -> str:
     """Return the tables that pixi's platform half does not have, and the dependencies."""
-    document, platform = tomlkit.parse(text), tomlkit.parse(_half(plan, "pixi.toml"))
+    half = plan.rendered / "platform" / "settings" / "pixi.toml"
+    document, platform = plan.toml(path), tomlkit.parse(half.read_text(encoding="utf-8"))
     for table in {"project", "workspace", *platform} - {"dependencies"}:
         document.pop(table, None)
     for table in [key for key, value in document.items() if not isinstance(value, dict)]:
@@ -116,24 +116,24 @@ def _pixi(plan: Plan, text: str) -> str:
     return tomlkit.dumps(document)
 
 
-def _pre_commit(_: Plan, text: str) -> str:
-    return text if isinstance(yaml.safe_load(text), dict) else "repos: []\n"
+def _pre_commit(plan: Plan, path: str) -> str:
+    return plan.text(path) if plan.yaml(path) else "repos: []\n"
 
 
-def ruff(_: Plan, text: str) -> str:
+def _ruff(plan: Plan, path: str) -> str:
+    return ruff(plan.text(path))
+
+
+def ruff(text: str) -> str:
     """Return ruff's settings on top of the platform's."""
     return text if "\nextend =" in f"\n{text}" else f'extend = "../ruff.toml"\n{text}'
-
-
-def _half(plan: Plan, name: str) -> str:
-    return (plan.rendered / "platform" / "settings" / name).read_text(encoding="utf-8")
 
 
 _TEXTS = {
     "dbt/models/.sqlfluff": _sqlfluff,
     "settings/pixi.toml": _pixi,
     "settings/pre-commit-config.yaml": _pre_commit,
-    "src/ruff.toml": ruff,
+    "src/ruff.toml": _ruff,
 }
 
 
