@@ -11,10 +11,7 @@ import typer
 from building_block.messages import Code, Problem, ProblemError
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
 
-from upgrade.adopt.command import Adoption, given, origin
-from upgrade.adopt.plan import Plan
 from upgrade.aside import Home
 from upgrade.fetch import Files
 from upgrade.git import Git
@@ -124,31 +121,21 @@ def adopt(
     to: To = "",
 ) -> None:
     """List what an existing dbt project has to make way for, or give it the platform's files."""
+    from upgrade.adopt.command import Adoption, given, origin, tell  # needs more than a unit's environment must have
+
     with _work(project, to, writes=apply) as (home, template, _), home.aside() as aside:
         home.must_be_clean()
         adoption = Adoption.of(template, home, aside, given(data_file, data or ()))
         plan = adoption.plan
         if not apply or plan.stops:
-            _list(plan)
-        if not apply:
-            return
+            tell(plan)
+            raise SystemExit(1 if apply else 0)
         left = adoption.stage(origin(HERE))
         land(home, aside)
-        print(*plan.notes, *left, sep="\n", end="\n" if plan.notes or left else "")
+        for message in [*plan.notes, *left]:
+            print(message)
         next_ = "put right the last messages" if left else "`uv sync` (`pixi install`), `poe build`"
         _console.print(f"[green]✓[/] adopted, committed. Next: {next_}")
-
-
-def _list(plan: Plan) -> None:
-    print(*plan.stops, *plan.notes, sep="\n")
-    if commands := plan.commands():
-        table = Table("now", "then")
-        for row in plan.rows():
-            table.add_row(*row)
-        _console.print(table)
-        print("# What makes way, for a shell in the project's folder:", *commands, sep="\n")
-    elif not plan.stops:
-        print("Nothing is in the way; `--apply` commits the platform's files.")
 
 
 @contextmanager

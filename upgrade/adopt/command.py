@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 import yaml
 from building_block.messages import Code, Problem, ProblemError
+from rich.console import Console
+from rich.table import Table
 
 from upgrade.adopt.dbt import dbt
 from upgrade.adopt.plan import Plan
@@ -58,12 +61,11 @@ class Adoption:
         return adoption
 
     def stage(self, source: str) -> list[str]:
-        """Commit the platform's files aside and return what the project's own check says then.
+        """Commit the platform's files aside, which nothing may stop; return what the project's own check says then.
 
         Raises:
-            ProblemError: something has to be put right first, or a derived file cannot be written.
+            ProblemError: a derived file cannot be written.
         """
-        ProblemError.raise_any(self.plan.stops)
         paths = [*self._platform(), *self._seeds()]
         for path in paths:
             target = self.aside.root / path
@@ -76,9 +78,12 @@ class Adoption:
             Problem(Code.ADOPT_DBT, "settings", f"the derived files cannot be written: {said}", "put that right first")
             for said in failures(environment.building_block(self.aside.root, "generate"))
         )
-        self.aside.commit(
-            f"Adopt the building block {self.template.ref}", (self.answers["domain_name"], self.answers["owner_email"])
-        )
+        # What the unit ignores in its own folders, such as profiles.yml, is committed none the less where it is ours.
+        ours = [*paths, "dbt/generated", "docs/contracts"]
+        there = [f"{self.aside.below}{path}" for path in ours if (self.aside.root / path).exists()]
+        self.aside.git("add", "--force", "--", *there)
+        unit = (self.answers["domain_name"], self.answers["owner_email"])
+        self.aside.commit(f"Adopt the building block {self.template.ref}", unit)
         return failures(environment.building_block(self.aside.root, "check"))
 
     def _platform(self) -> list[str]:
@@ -102,6 +107,20 @@ class Adoption:
     def _rendered(self) -> list[str]:
         folder = self.plan.rendered
         return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+def tell(plan: Plan) -> None:
+    """Print what collides and what becomes of it; the commands, and nothing else, go to the standard output."""
+    for problem in [*plan.stops, *plan.notes]:
+        print(problem, file=sys.stderr)
+    if commands := plan.commands():
+        table = Table("now", "then")
+        for row in plan.rows():
+            table.add_row(*row)
+        Console(stderr=True, highlight=False).print(table)
+        print("# What makes way, for a shell in the project's folder", *commands, sep="\n")
+    elif not plan.stops:
+        print("Nothing is in the way; `--apply` commits the platform's files.", file=sys.stderr)
 
 
 def given(file: Path | None, pairs: Iterable[str]) -> dict[str, Any]:

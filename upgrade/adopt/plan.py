@@ -123,10 +123,10 @@ class Plan:
             (root / path).write_bytes(text.encode())
         # By intent alone: what is added becomes an object, and the unit's own of the same content would be touched.
         git("add", "--intent-to-add", "--force", "--", *(f"{self.aside.below}{path}" for path in edits))
-        paths = ["--", self.aside.below or "."]
-        patch = git("diff", "--no-renames", f"--relative={self.aside.below}", "HEAD", *paths)
+        plain = ("--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+        patch = git.bytes("diff", *plain, "HEAD", "--", self.aside.below or ".").decode()  # line ends and all
         git("reset", "--quiet", "--hard", "HEAD")
-        return [f"git apply --index <<'PATCH'\n{patch}\nPATCH"]
+        return [f"git apply --index <<'PATCH'\n{patch}PATCH"]
 
     def _grouped(self) -> list[tuple[str, str]]:
         """Return the moves, whole folders at once where all in one goes to one that is new."""
