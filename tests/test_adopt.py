@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,13 +15,12 @@ from building_block.messages import Code, ProblemError
 
 from tests.conftest import StampedProject, answers
 from tests.stamping import NEXT, commit, files
+from tests.test_tutorial import OF_ADOPTION, TEMPLATE_ADDRESS, Reader
 from tests.test_upgrade import LATER, bring_to, later  # noqa: F401 - a fixture
 from tools.ownership import ROOT
 from upgrade.adopt.command import Adoption, origin
 from upgrade.aside import Home
 from upgrade.template import Template
-
-MAKES_WAY = "# What makes way, for a shell in the project's folder:\n"
 
 DATA = [f"--data={key}={value}" for key, value in answers("minimal").items()]
 DBT = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
@@ -47,7 +47,7 @@ select = ["E", "F"]
 [tool.poe.tasks]
 count = "python -c 'print(12)'"
 """,
-    ".gitignore": "target/\nlogs/\n.env.shop\n",
+    ".gitignore": "target/\nlogs/\n.env.shop\nprofiles.yml\n",
     ".pre-commit-config.yaml": """\
 repos:
   - repo: local
@@ -127,6 +127,7 @@ def foreign(tmp_path) -> StampedProject:
     for path, text in FOREIGN.items():
         project.write(path, text)
     project.git("init", "--quiet")
+    project.git("add", "--force", "profiles.yml")
     commit(project, "Our models")
     return project
 
@@ -137,10 +138,8 @@ def adopt(template: StampedProject, project: StampedProject, *arguments: str):
     return project.run(*command, PYTHONPATH=path)
 
 
-def do(project: StampedProject, listed: str) -> None:
+def do(project: StampedProject, commands: str) -> None:
     """Do exactly the commands that were listed."""
-    commands = listed.partition(MAKES_WAY)[2]
-    assert commands, listed
     who = {f"GIT_{who}_{what}": "unit" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     done = subprocess.run(
         ["sh", "-eu", "-c", commands],
@@ -166,11 +165,11 @@ def test_a_dbt_project_is_taken_through_adoption_and_an_update_and_its_own_files
     foreign.write(".env.shop", "SHOP_USER=ann\n")
     before = everything(foreign)
     listed = adopt(template, foreign)
-    assert (listed.returncode, listed.stderr) == (0, ""), listed.stdout + listed.stderr
+    assert listed.returncode == 0, listed.stdout + listed.stderr
     assert everything(foreign) == before, "the listing wrote something"
     for path in ("pyproject.toml", ".gitignore", ".pre-commit-config.yaml", "dbt_project.yml", "profiles.yml",
                  "macros/generate_schema_name.sql", "macros/keys.sql", "models/core/dim_customers.sql"):  # fmt: skip
-        assert re.search(rf"^BB43\d {re.escape(path)}:? ", listed.stdout, re.MULTILINE), f"{path}\n{listed.stdout}"
+        assert re.search(rf"^BB43\d {re.escape(path)}:? ", listed.stderr, re.MULTILINE), f"{path}\n{listed.stderr}"
 
     refused = adopt(template, foreign, "--apply")
     assert refused.returncode == 1
@@ -180,8 +179,8 @@ def test_a_dbt_project_is_taken_through_adoption_and_an_update_and_its_own_files
 
     do(foreign, listed.stdout)
     again = adopt(template, foreign)
-    assert "Nothing is in the way" not in listed.stdout
-    assert "Nothing is in the way" in again.stdout, again.stdout + again.stderr
+    assert "Nothing is in the way" not in listed.stderr
+    assert "Nothing is in the way" in again.stderr, again.stdout + again.stderr
     assert ".env.shop" not in foreign.git("status", "--porcelain", "--untracked-files=all")
     own = files(foreign)
     applied = adopt(template, foreign, "--apply")
@@ -195,8 +194,8 @@ def test_a_dbt_project_is_taken_through_adoption_and_an_update_and_its_own_files
     assert not {path for path in after if path.startswith(("ingest/", "contracts/", "sample/", "docs/contracts/o"))}
 
     assert foreign.poe("generate").stdout == "", "a derived file was stale"
-    for task in ("check", "build"):
-        result = foreign.poe(task)
+    for command in (["building-block", "doctor"], ["poe", "check"], ["poe", "build"]):
+        result = foreign.run(*command)
         assert result.returncode == 0, result.stdout + result.stderr
     assert foreign.query("select name, amount from marts.dim_customers") == [("Ann", 15.5)]
     assert foreign.query("select count(*) from raw.raw_orders") == [(3,)]
@@ -271,7 +270,7 @@ def test_what_collides_is_told_and_the_commands_make_way(template, foreign, path
     commit(foreign, "Plant")
     stops, _, commands = look(template, foreign)
     assert [stop for stop in stops if stop.startswith(message)], stops
-    do(foreign, MAKES_WAY + "\n".join(commands))
+    do(foreign, "\n".join(commands))
     assert look(template, foreign)[::2] == ([], [])
 
 
@@ -279,7 +278,7 @@ def test_the_slots_take_what_the_files_said(template, foreign):
     for path in (".sqlfluff", "pixi.toml", "ruff.toml", "models/stg_shop__days.sql"):
         foreign.write(path, PLANTED[path][0])
     commit(foreign, "Plant")
-    do(foreign, MAKES_WAY + "\n".join(look(template, foreign)[2]))
+    do(foreign, "\n".join(look(template, foreign)[2]))
     expected = {
         "dbt/models/.sqlfluff": "[sqlfluff]\nmax_line_length = 99\n",
         "settings/pixi.toml": "[dependencies]\ngdal = '>=3.8'\n",
@@ -313,6 +312,17 @@ def test_the_slots_take_what_the_files_said(template, foreign):
     assert (foreign.root / "pyproject.toml").read_text().startswith("# Ours.\n[project]\n")
 
 
+def test_the_patch_fits_whatever_the_line_ends_and_gits_settings_are(template, foreign):
+    settings = (foreign.root / "pyproject.toml").read_bytes().replace(b"\n", b"\r\n")
+    (foreign.root / "pyproject.toml").write_bytes(settings)
+    commit(foreign, "Line ends")
+    for setting, value in (("diff.noprefix", "true"), ("color.ui", "always"), ("diff.external", "false")):
+        foreign.git("config", setting, value)
+    do(foreign, "\n".join(look(template, foreign)[2]))
+    assert b'requires-python = ">=3.11,<3.14"\r\n' in (foreign.root / "pyproject.toml").read_bytes()
+    assert look(template, foreign)[0] == []
+
+
 @pytest.mark.parametrize(
     ("path", "text", "message"),
     [
@@ -321,14 +331,36 @@ def test_the_slots_take_what_the_files_said(template, foreign):
             "select 1 as one",
             "BB433 models/other/dim_customers.sql: the model `dim_customers` is there 2 times",
         ),
+        (
+            "settings/dbt_project.yml",
+            "vars: {x: 1}\n",
+            "settings/dbt_project.yml is there, too: write both into it, and `git rm dbt_project.yml`",
+        ),
+        ("dbt/profiles.yml", "of this laptop: {}\n", "BB431 dbt/profiles.yml: stands where the platform has a file"),
         ("settings/CODEOWNERS", "/x @acme/x\n", "own; settings/CODEOWNERS is there, too: write both"),
     ],
 )
 def test_what_only_a_person_can_put_right_stops_the_adoption(template, foreign, path, text, message):
     foreign.write(path, text)
+    foreign.write(".gitignore", "dbt/profiles.yml\n")
     foreign.write(".github/CODEOWNERS", "/seeds/ @acme/shop\n")
     commit(foreign, "Plant")
     assert [stop for stop in look(template, foreign)[0] if message in stop or stop.startswith(message)]
+
+
+@pytest.mark.parametrize("folder", ["dbt", "transform/shop"])
+def test_a_dbt_project_may_lie_in_any_folder_and_the_project_in_a_folder_of_its_repository(template, foreign, folder):
+    of_dbt = ("dbt_project.yml", "profiles.yml", "models", "seeds", "macros", "tests")
+    (foreign.root / folder).mkdir(parents=True)
+    foreign.git("mv", *of_dbt, folder)
+    foreign.git("rm", "--quiet", "-r", ".gitignore")
+    (foreign.root / "unit").mkdir()
+    foreign.git("mv", "README.md", "pyproject.toml", ".pre-commit-config.yaml", folder.partition("/")[0], "unit")
+    commit(foreign, "Move")
+    unit = StampedProject(foreign.root / "unit")
+    do(unit, "\n".join(look(template, unit)[2]))
+    assert look(template, unit)[::2] == ([], [])
+    assert_as_they_came(unit)
 
 
 @pytest.mark.parametrize(
@@ -401,3 +433,10 @@ def test_the_templates_address_is_recorded_without_a_password(template, tmp_path
     assert origin(clone.root) == "https://git.example.org/acme/building-block.git"
     clone.git("remote", "remove", "origin")
     assert origin(clone.root) == str(clone.root)
+
+
+@pytest.mark.slow
+def test_who_does_what_the_how_to_says_sees_what_it_shows(template, foreign, tools, tmp_path):
+    shutil.move(foreign.root, tmp_path / "shop")
+    page = OF_ADOPTION.read_text(encoding="utf-8")
+    Reader(tmp_path, tools, {TEMPLATE_ADDRESS: str(template.root)}).follow(page)
