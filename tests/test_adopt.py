@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
-from building_block.explanations import EXPLANATIONS
-from building_block.messages import Code, ProblemError
+from building_block.messages import ProblemError
 
 from tests.conftest import StampedProject, answers
 from tests.stamping import NEXT, commit, files
@@ -120,16 +120,21 @@ models:
 }
 
 
-@pytest.fixture
-def foreign(tmp_path) -> StampedProject:
-    """A dbt project as a unit may have it, committed."""
-    project = StampedProject(tmp_path / "shop models")
+def foreign_project(folder: Path) -> StampedProject:
+    """Write a dbt project as a unit may have it, and commit it."""
+    project = StampedProject(folder)
     for path, text in FOREIGN.items():
         project.write(path, text)
     project.git("init", "--quiet")
     project.git("add", "--force", "profiles.yml")
     commit(project, "Our models")
     return project
+
+
+@pytest.fixture
+def foreign(tmp_path) -> StampedProject:
+    """A dbt project as a unit may have it, committed."""
+    return foreign_project(tmp_path / "shop models")
 
 
 def adopt(template: StampedProject, project: StampedProject, *arguments: str):
@@ -411,19 +416,6 @@ def test_a_question_that_is_not_answered_and_what_is_not_committed_are_refused(t
     ]
     foreign.write("new.sql", "select 1\n")
     assert adopt(template, foreign).stderr.startswith("BB420 new.sql: is not committed")
-
-
-@pytest.mark.parametrize("code", [code for code in EXPLANATIONS if code.name.startswith("ADOPT_")])
-def test_a_message_is_the_one_of_the_example(template, foreign, code):
-    if code == Code.ADOPT_PROJECT:
-        foreign.write(".copier-answers.yml", "_commit: v0.1.0\n")
-    foreign.write("ruff.toml", PLANTED["ruff.toml"][0])
-    commit(foreign, "Plant")
-    try:
-        stops, notes, _ = look(template, foreign)
-    except ProblemError as error:
-        stops, notes = [str(error)], []
-    assert EXPLANATIONS[code].example in [*stops, *notes]
 
 
 def test_the_templates_address_is_recorded_without_a_password(template, tmp_path):
