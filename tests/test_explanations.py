@@ -31,6 +31,9 @@ from building_block.warehouse.handover import to_reader
 from building_block.warehouse.table import OnSchemaChange, Table, keyed, replace_partitions
 
 from tests.conftest import StampedProject
+from tests.stamping import commit
+from tests.test_adopt import foreign_project
+from tests.test_adopt import look as look_at
 from tests.test_bad_input import HEADER, LINE, MESSAGE
 from tests.test_upgrade import PLANTED as OF_UPGRADES
 
@@ -428,6 +431,7 @@ ONE_BY_ONE = {
     Code.NO_REPOSITORY,
     Code.MODEL_RULE,
     Code.DBT_FRESHNESS,
+    *(code for code in Code if code.name.startswith("ADOPT_")),
 }
 
 
@@ -550,3 +554,16 @@ def test_an_unknown_code_is_answered_with_the_nearest(project):
     result = project.poe("explain", "BB2077")
     assert result.returncode == 1
     assert result.stderr.strip() == "BB503 poe explain: `BB2077` is no code of a message; write BB207"
+
+
+def test_what_stops_an_adoption_is_told_as_documented(template, tmp_path):
+    project = foreign_project(tmp_path / "shop")
+    project.write("ruff.toml", "line-length = 80\n")
+    commit(project, "Plant")
+    stops, notes, _ = look_at(template, project)
+    project.write(".copier-answers.yml", "_commit: v0.1.0\n")
+    commit(project, "Stamp")
+    with pytest.raises(ProblemError) as caught:
+        look_at(template, project)
+    examples = {EXPLANATIONS[code].example for code in Code if code.name.startswith("ADOPT_")}
+    assert examples <= {*stops, *notes, str(caught.value)}

@@ -29,7 +29,9 @@ OF_FIRST_RELEASE = DOCS / "how-to" / "put-published-models-under-contract.md"
 """Begins in a project of version 0.1.0 that was updated: tests/test_update.py follows it."""
 OF_RELEASE = DOCS / "how-to" / "cut-a-release.md"
 """Begins in this repository: tests/test_release.py follows it."""
-HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - {OF_FIRST_RELEASE, OF_RELEASE})
+OF_ADOPTION = DOCS / "how-to" / "adopt-an-existing-dbt-project.md"
+"""Begins beside a dbt project that is none of the template's: tests/test_adopt.py follows it."""
+HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - {OF_ADOPTION, OF_FIRST_RELEASE, OF_RELEASE})
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 REFUSED = "It is refused"
 REPEATED = "Poe => "

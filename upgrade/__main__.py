@@ -112,6 +112,32 @@ def propose(
         print(patch(Files.of(template, home, scratch), scratch, paths or ()), end="")
 
 
+@app.command()
+def adopt(
+    project: Where,
+    data_file: Annotated[Path | None, typer.Option(help="A YAML file of answers.", dir_okay=False, exists=True)] = None,
+    data: Annotated[list[str] | None, typer.Option(help="An answer, such as domain_name=Sales.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Commit the platform's files, if nothing collides.")] = False,
+    to: To = "",
+) -> None:
+    """List what an existing dbt project has to make way for, or give it the platform's files."""
+    from upgrade.adopt.command import Adoption, given, origin, tell  # needs more than a unit's environment must have
+
+    with _work(project, to, writes=apply) as (home, template, _), home.aside() as aside:
+        home.must_be_clean()
+        adoption = Adoption.of(template, home, aside, given(data_file, data or ()))
+        plan = adoption.plan
+        if not apply or plan.stops:
+            tell(plan)
+            raise SystemExit(1 if apply else 0)
+        left = adoption.stage(origin(HERE))
+        land(home, aside)
+        for message in [*plan.notes, *left]:
+            print(message)
+        next_ = "put right the last messages" if left else "`uv sync` (`pixi install`), `poe build`"
+        _console.print(f"[green]✓[/] adopted, committed. Next: {next_}")
+
+
 @contextmanager
 def _work(project: Path, to: str, *, writes: bool) -> Iterator[tuple[Home, Template, Path]]:
     """Yield where the project lies, the template in a clone of its own, and a scratch folder.

@@ -87,7 +87,7 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
         aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
 
     generated = Environment.of_platform(aside.root).building_block(aside.root, "generate")
-    done.failures = _failures(generated)
+    done.failures = failures(generated)
     done.notices += _locked(aside.root, based)
     aside.commit(f"Update the building block from {done.before} to {done.after}", author(start))
     updated = aside.head()
@@ -217,10 +217,10 @@ def _locked(root: Path, before: Tree) -> list[str]:
 
 
 def _checked(root: Path, environment: Environment) -> list[str]:
-    return _failures(environment.building_block(root, "check"))
+    return failures(environment.building_block(root, "check"))
 
 
-def _failures(done: subprocess.CompletedProcess[str]) -> list[str]:
+def failures(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Return the messages of a failed command, a line each, or the last line where it ended otherwise."""
     if done.returncode == 0:
         return []

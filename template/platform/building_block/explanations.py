@@ -499,6 +499,81 @@ EXPLANATIONS = {
         why="`restore` and `propose` are about the platform's files, `add` about seeds that the project does not have.",
         fix="Take the path from the message. `poe add` without a name lists the seeds.",
     ),
+    Code.ADOPT_PROJECT: Explanation(
+        what="A project cannot be adopted as it is, or what it is to be called is not answered.",
+        example=(
+            "BB430 .copier-answers.yml: is there: the project has the building block already; write `poe update` in it"
+        ),
+        why=(
+            "One project of the platform is one dbt project of one unit, committed in git, and stamped once. Its "
+            "answers decide its name everywhere."
+        ),
+        fix=(
+            "Do what the message says. What a question means stands in the reference of questions; write the answers "
+            "with `--data` or into a file that `--data-file` names."
+        ),
+    ),
+    Code.ADOPT_TAKEN: Explanation(
+        what="A file of yours stands where the platform has one of its own, or where a tool reads it before that.",
+        example=(
+            "BB431 ruff.toml: stands where the platform has a file of its own; write `git mv ruff.toml src/ruff.toml`, "
+            "changed as the patch shows"
+        ),
+        why=(
+            "Every path has one owner, and no adoption overwrites a file. What yours says has a place of its own, "
+            "which is read besides the platform's."
+        ),
+        fix=(
+            "Run the commands that `python -m upgrade adopt` prints, look at the commit that they make, and list "
+            "again. The table of settings in `platform/README.md` names each file's slot."
+        ),
+    ),
+    Code.ADOPT_PYPROJECT: Explanation(
+        what="Your pyproject.toml lacks a line that the platform needs, or has one that would put a tool off.",
+        example=(
+            'BB432 pyproject.toml: does not depend on the platform\'s package; write `"building-block"` into '
+            "`dependencies` of [project]"
+        ),
+        why=(
+            "The file is yours for good, so the platform can only ask for the lines by which it is installed. Two pins "
+            "that no version meets make the project uninstallable, and a table such as `[tool.poe]` hides a file of "
+            "the platform's from its tool."
+        ),
+        fix="Apply the patch that is printed, or write the lines by hand; then list again.",
+    ),
+    Code.ADOPT_NAME: Explanation(
+        what="Two things would have one name: a macro or test of yours and one of the platform, or two models.",
+        example=(
+            "BB433 macros/keys.sql: the platform has a test `bb_unique_together`, and of two of a name dbt takes none; "
+            "call it own_unique_together, there and where it is used, as the patch does"
+        ),
+        why=(
+            "The platform's macros lie beside yours in one dbt project, and a model's name is its table's and its "
+            "asset's. The prefix `bb_` is the platform's, so that no later release meets a name of yours."
+        ),
+        fix="Run the printed commands, which rename yours wherever it is used, or rename it by hand.",
+    ),
+    Code.ADOPT_LAYER: Explanation(
+        what="A model lies in no layer, or says otherwise than by its folder in which schema it is built.",
+        example=(
+            "BB434 models/shop_days.sql: lies in no layer of dbt/models/; by its lack of a telling name marts; write "
+            "`git mv models/shop_days.sql dbt/models/marts/shop_days.sql`"
+        ),
+        why="Folder, schema and group in the graph are one name, the layer's. A model's name and folder say which.",
+        fix=(
+            "Run the printed commands, or move a model into the layer that you think right: what lies in a layer of "
+            "dbt/models/ is not asked again."
+        ),
+    ),
+    Code.ADOPT_DBT: Explanation(
+        what="Something of your dbt project goes on otherwise than before.",
+        example=("BB435 dbt/seeds: seeds stay seeds, in the schema raw; let ref() name them, as it does"),
+        why=(
+            "It does not keep the project from being adopted, but may surprise whoever looks for a table where it was, "
+            "or waits for one that nobody fills."
+        ),
+        fix="Do what the message says when you get to it.",
+    ),
     Code.PROJECT_NOT_FOUND: Explanation(
         what="The platform's package runs from somewhere else than a project's folder `platform/`.",
         example=(

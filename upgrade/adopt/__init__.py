@@ -1,0 +1,1 @@
+"""Gives the building block to a project that a unit has already; nothing of the unit's is overwritten."""
