@@ -96,16 +96,20 @@ def test_a_row_comes_in_once_the_rule_allows_it(project):
 def test_no_row_stays_in_a_quarantine_that_is_switched_off(project):
     put_under_contract(project, "quarantine", columns="")
     project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 5000", "maximum: 20")
+    days = sorted((project.root / "sample" / "retail").glob("*.csv"))
+    for day in days[3:]:  # each of them is tried by itself when it is refused
+        day.unlink()
+    rows = sum(len(day.read_text(encoding="utf-8").splitlines()) - 1 for day in days[:3])
     assert project.poe("build", "raw/invoices").returncode == 0
     counts = "SELECT (SELECT count(*) FROM raw.invoices), (SELECT count(*) FROM raw.invoices_quarantine)"
     [(admitted, apart)] = project.query(counts)
-    assert (apart > 36, apart + admitted) == (True, 2748)
+    assert (apart > 3, apart + admitted) == (True, rows)
     project.replace(INVOICES, "on_violation: quarantine\n", "")
     assert project.poe("build", "raw/invoices").returncode == 1  # nothing comes in, so all stays where it is
     assert project.query(counts) == [(admitted, apart)]
     project.replace(INVOICES, "contract: invoices\n", "")
     assert project.poe("build", "raw/invoices").returncode == 0
-    assert project.query(counts) == [(2748, 0)]
+    assert project.query(counts) == [(rows, 0)]
 
 
 def test_a_day_that_breaks_the_contract_is_stopped_and_what_was_published_stays(built):
