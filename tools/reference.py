@@ -146,7 +146,7 @@ def _rendered(text: str, **values: str) -> str:
         extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
         autoescape=False,  # noqa: S701 - Markdown
     )
-    return " ".join(environment.from_string(text).render(values, _copier_conf={"skip_answered": False}).split())
+    return " ".join(environment.from_string(text).render(values).split())
 
 
 # Tasks ----------------------------------------------------------------------------------------------------------------

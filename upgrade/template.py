@@ -18,6 +18,8 @@ from pathspec import GitIgnoreSpec
 from upgrade.git import Git
 
 RELEASES = "tests/releases.yml"
+IN_USE = {"name_in_use": True}
+"""By which a validator knows that a name that has become reserved is one that a project has."""
 _TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\.\d+)?")
 
 
@@ -90,10 +92,9 @@ class Template:
             copier.run_copy(
                 str(self.root),
                 folder,
-                data=dict(answers),
+                data=dict(answers) | IN_USE,
                 vcs_ref=version,
                 defaults=True,
-                skip_answered=True,
                 quiet=True,
                 overwrite=True,
             )

@@ -20,7 +20,7 @@ from building_block.upgrade import clone_url
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
 from upgrade.landing import Landing
-from upgrade.template import Template, said
+from upgrade.template import IN_USE, Template, said
 from upgrade.tree import ANSWERS, Tree
 from upgrade.verify import Update, verify
 
@@ -177,9 +177,9 @@ def _copier(template: Template, aside: Aside, source: str) -> None:
     with said(f"the update to {template.ref}"), plumbum.local.env(**instead), _environment(instead):
         copier.run_update(
             aside.root,
+            data=IN_USE,
             vcs_ref=template.ref,
             defaults=True,
-            skip_answered=True,  # by which a validator knows that a name is in use already
             overwrite=True,
             quiet=True,
             conflict="rej",
