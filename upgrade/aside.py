@@ -1,6 +1,5 @@
 """A checkout aside of the unit's repository, in which an update may fail without anybody noticing."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,15 +63,12 @@ class Home:
             git = Git(folder, _NO_HOOKS)
             folder.mkdir()
             git("init", "--quiet")
-            objects = git.path("objects") / "info" / "alternates"
-            objects.parent.mkdir(exist_ok=True)
-            objects.write_text(f"{self.git.path('objects')}\n", encoding="utf-8")
-            if (shallow := self.git.path("shallow")).is_file():
-                shutil.copy(shallow, git.path("shallow"))
+            # Fetched and not borrowed: writing an object that is there already would touch the file that it lies in.
+            git("fetch", "--quiet", "--no-tags", "--update-shallow", self.git.folder.as_uri(), "HEAD")
             for setting in ("core.autocrlf", "core.eol", "core.fileMode", "core.longpaths", "core.symlinks"):
                 if value := self.git.tried("config", "--local", setting).stdout.strip():
                     git("config", setting, value)
-            git("reset", "--quiet", "--hard", self.git("rev-parse", "HEAD"))
+            git("reset", "--quiet", "--hard", "FETCH_HEAD")
             yield Aside(git, self.below, Path(scratch))
 
 

@@ -102,7 +102,8 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
         asked=new.tree.given.keys() - old.tree.given.keys(),
         renamed=old.tree.given.keys() - new.tree.given.keys(),
     )
-    ProblemError.raise_any([*_collisions(old.tree, new.tree, start), *verify(judged)])
+    ProblemError.raise_any(_collisions(old.tree, new.tree, start))
+    ProblemError.raise_any(verify(judged))
     return done
 
 
