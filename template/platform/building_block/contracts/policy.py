@@ -10,13 +10,7 @@ from building_block.contracts.rule import DuplicateRule, Rule
 from building_block.messages import Code, Problem, nearest, shown
 
 _TEAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-_STATUSES = (
-    "proposed",
-    "draft",
-    "active",
-    "deprecated",
-    "retired",
-)  # of the standard, which only calls them examples
+_STATUSES = ("proposed", "draft", "active", "deprecated", "retired")  # by the standard mere examples
 _LEAST_OF_PII = CLASSES.index("confidential")
 
 
