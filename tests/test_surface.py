@@ -1,5 +1,6 @@
 """What a release may change: every kind of change is seen, and every release that there is kept the policy."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,8 @@ APPLY = 'Annotated[bool, typer.Option("--apply", help="Remove it; without this n
 CHECK = "template/platform/building_block/data_check.py"
 PROJECT = "template/platform/building_block/project.py"
 QUESTION = "\nregion:\n  type: str\n  help: Where?\n  choices: [north, south]\n  default: north\n"
-AFTER_CODES = "\n\n\n@dataclass(frozen=True)\nclass Problem:"
+WARNS = re.search(r"\n\n\nWARNINGS.*", (ROOT / MESSAGES).read_text(encoding="utf-8"))[0]
+WARNS_OF_ONE_MORE = re.sub(r"frozenset\((?:\{(.*)\})?\)", r"frozenset({Code.PLANTED, \1})", WARNS)
 CODE = '    INGEST_YAML = "BB101"\n'
 
 
@@ -285,7 +287,7 @@ PLANTS = {
         {"message.BB199": Kind.RULE_ADDED},
     ),
     "a message is added that warns": (
-        (MESSAGES, AFTER_CODES, f'\n    PLANTED = "BB199"\n\n\nWARNINGS = frozenset({{Code.PLANTED}}){AFTER_CODES}'),
+        (MESSAGES, WARNS, f'\n    PLANTED = "BB199"{WARNS_OF_ONE_MORE}'),
         {"message.BB199": Kind.RULE_WARNS},
     ),
     "a rule for models is added that fails": (
@@ -465,10 +467,10 @@ def test_a_new_upper_bound_is_as_grave_as_a_lower_one(tree):
 
 
 def test_a_rule_may_fail_in_a_minor_after_it_warned(tree):
-    tree.replace(MESSAGES, AFTER_CODES, f"\n    PLANTED = 'BB199'\n\n\nWARNINGS = {{Code.PLANTED}}{AFTER_CODES}")
+    tree.replace(MESSAGES, WARNS, f'\n    PLANTED = "BB199"{WARNS_OF_ONE_MORE}')
     tree.replace(BOUNCER, "manifest_checks:\n", "manifest_checks:\n  - {name: check_planted, severity: warn}\n")
     before = surface(tree.root)
-    tree.replace(MESSAGES, "WARNINGS = {Code.PLANTED}", "WARNINGS = ()")
+    tree.replace(MESSAGES, WARNS_OF_ONE_MORE, WARNS)
     tree.replace(BOUNCER, ", severity: warn}", "}")
     expected = {"message.BB199", "lint.dbt-bouncer.check_planted of all models"}
     assert changed(tree, before) == dict.fromkeys(expected, Kind.RULE_FAILS)
