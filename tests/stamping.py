@@ -8,8 +8,12 @@ from pathlib import Path
 
 import yaml
 
-from tests.conftest import StampedProject, answers
+from tests.conftest import StampedProject
 from tools.ownership import ROOT, classes_of
+from upgrade.aside import Home
+from upgrade.migrate import migrate
+from upgrade.template import Template
+from upgrade.update import bring, land
 
 RELEASES = {
     release["version"]: release["commit"]
@@ -46,7 +50,14 @@ def copier(project: StampedProject, *arguments: str) -> subprocess.CompletedProc
 
 
 def stamp(template: StampedProject, version: str, folder: Path, scenario: str = "minimal") -> StampedProject:
-    data = [f"--data={key}={value}" for key, value in answers(scenario).items()]
+    """Stamp a project from a release, with what that release has answered in the scenario."""
+    return stamp_with(
+        template, version, folder, yaml.safe_load(template.git("show", f"{version}:tests/answers/{scenario}.yml"))
+    )
+
+
+def stamp_with(template: StampedProject, version: str, folder: Path, given: dict[str, str]) -> StampedProject:
+    data = [f"--data={key}={value}" for key, value in given.items()]
     made = copier(
         template, "copy", "--quiet", "--defaults", "--vcs-ref", version, *data, str(template.root), str(folder)
     )
@@ -57,6 +68,12 @@ def stamp(template: StampedProject, version: str, folder: Path, scenario: str = 
     return project
 
 
+def given(project: StampedProject) -> dict[str, str]:
+    """Return what a project has answered."""
+    read = yaml.safe_load((project.root / ".copier-answers.yml").read_text(encoding="utf-8"))
+    return {key: value for key, value in read.items() if not key.startswith("_")}
+
+
 def commit(project: StampedProject, message: str) -> None:
     project.git("add", "--all")
     project.git("commit", "--quiet", "--message", message)
@@ -64,36 +81,85 @@ def commit(project: StampedProject, message: str) -> None:
 
 def work_in(project: StampedProject) -> None:
     """Do what a unit does: new files of every kind; seeds edited, deleted, renamed; every slot used."""
-    project.write(
-        "ingest/stores.yaml",
-        "description: One row per store.\n"
-        "source: {kind: file, format: csv, folder: sample, pattern: stores.csv, when_missing: fail}\n"
-        "columns:\n- {name: store, type: string}\n",
-    )
-    project.write("sample/stores.csv", "store\nYork\n")
-    project.write("dbt/models/marts/stores.sql", "select store from {{ source('raw', 'stores') }}\n")
-    project.write("dbt/macros/pounds.sql", "{% macro pounds(x) %}{{ x }}{% endmacro %}\n")
-    project.write("src/sales/defs/reporting.py", '"""Ours."""\n')
-    project.write("tests/test_ours.py", "def test_ours():\n    assert True\n")
-    project.write(".github/workflows/ours.yml", "on: push\njobs: {}\n")
-    project.write("docs/notes.md", "Ours.\n")
-    project.write("settings/dbt_project.yml", "vars: {first_day: '2010-12-01'}\n")
-    project.write("settings/profiles.yml", "warehouse: {outputs: {ci: {type: duckdb, path: ':memory:'}}}\n")
-    project.write("settings/pre-commit-config.yaml", "repos: []\n")
-    project.write("settings/yamllint.yaml", "rules: {line-length: disable}\n")
-    project.write("settings/pixi.toml", '[dependencies]\ngdal = ">=3.8"\n')
-    project.write("settings/CODEOWNERS", "/docs/ @acme/writers\n")
-    project.write("settings/tasks.toml", "[tasks]\nours = 'echo ours'\n")
-    project.write("src/ruff.toml", 'extend = "../ruff.toml"\n')
-    project.write("dbt/models/.sqlfluff", "[sqlfluff]\nmax_line_length = 100\n")
+    slug = next((project.root / "src").iterdir()).name
+    for path, text in {**_WORK, **_SLOTS}.items():
+        project.write(path.replace("<slug>", slug), text.replace("<slug>", slug))
     project.write("README.md", "# Ours now\n")
     project.replace("ingest/invoices.yaml", "Invoice lines as the shop's till exports them", "Ours")
     project.replace("dbt/models/marts/orders_cleaned.sql", "where", "-- ours\nwhere")
-    project.replace("pyproject.toml", '["building-block"]', '["building-block", "jinja2>=3"]')
-    (project.root / "tests" / "test_orders.py").unlink()
-    (project.root / "settings" / "README.md").unlink()
+    project.replace("pyproject.toml", '["building-block', '["jinja2>=3", "building-block')
+    for seed in ("settings/README.md", "tests/test_orders.py", "tests/test_forecast.py", f"src/{slug}/defs/ml.py"):
+        (project.root / seed).unlink(missing_ok=True)  # the first release had only two of them
     (project.root / "dbt/models/marts/orders_rejected.yml").rename(project.root / "dbt/models/marts/rejected.yml")
-    assert project.poe("generate").returncode == 0
+    if (seed := project.root / "contracts" / "daily_orders.odcs.yaml").is_file():
+        project.write("contracts/order_days.odcs.yaml", seed.read_text().replace("daily_orders", "order_days"))
+        shutil.copy(
+            project.root / "dbt/models/published/daily_orders.sql", project.root / "dbt/models/published/order_days.sql"
+        )
+        project.replace("contracts/daily_orders.odcs.yaml", "whoever plans or reports", "whoever plans")
+    done = project.poe("generate")
+    assert done.returncode == 0, done.stderr
+
+
+_WORK = {
+    "ingest/stores.yaml": """description: One row per store.
+source: {kind: file, format: csv, folder: sample, pattern: stores.csv, when_missing: fail}
+columns:
+- {name: store, type: string}
+""",
+    "sample/stores.csv": "store\nYork\nLeeds\n",
+    "dbt/models/marts/stores.sql": "select store from {{ ref('stg_ours__stores') }}\n",
+    "dbt/models/marts/stores.yml": """version: 2
+models:
+- name: stores
+  description: One row per store.
+  columns: [{name: store, description: Name of the store., data_tests: [unique, not_null]}]
+""",
+    "dbt/models/staging/stg_ours__stores.sql": """select {{ shouted('store') }} as store
+from {{ source('raw', 'stores') }}
+""",
+    "dbt/models/staging/stg_ours__stores.yml": """version: 2
+models:
+- {name: stg_ours__stores, description: One row per store.}
+""",
+    "dbt/macros/shouted.sql": "{% macro shouted(x) %}upper({{ x }}){% endmacro %}\n",
+    "dbt/tests/stores_are_few.sql": "select * from {{ ref('stores') }} where store is null\n",
+    "src/<slug>/defs/reporting.py": '''"""Ours: the names of the stores on one line."""
+
+import dagster as dg
+import pyarrow as pa
+
+STORES = dg.AssetIn(["<slug>", "marts", "stores"])
+
+
+@dg.asset(key=["<slug>", "reporting", "store_names"], group_name="reporting", ins={"stores": STORES})
+def store_names(stores: pa.Table) -> pa.Table:
+    """Join the names."""
+    return pa.table({"names": [", ".join(sorted(stores["store"].to_pylist()))]})
+''',
+    "tests/test_ours.py": "def test_ours():\n    assert True\n",
+    ".github/workflows/ours.yml": """on: push
+permissions: {}
+jobs:
+  ours:
+    runs-on: ubuntu-latest
+    steps: [{run: echo ours}]
+""",
+    "docs/notes.md": "Ours.\n",
+    "src/ruff.toml": 'extend = "../ruff.toml"\n',
+    "dbt/models/.sqlfluff": "[sqlfluff]\nmax_line_length = 100\n",
+}
+"""What a unit adds, and one seed of later releases that lies where it has something of its own already."""
+_SLOTS = {
+    "settings/CODEOWNERS": "/docs/ @acme/writers\n",
+    "settings/dbt_project.yml": "vars: {first_day: '2010-12-01'}\n",
+    "settings/pixi.toml": '[dependencies]\ngdal = ">=3.8"\n',
+    "settings/pre-commit-config.yaml": "repos: []\n",
+    "settings/profiles.yml": "warehouse: {outputs: {ci: {type: duckdb, path: ':memory:'}}}\n",
+    "settings/tasks.toml": "[tasks]\nours = 'echo ours'\n",
+    "settings/typos.toml": '[type.ours]\nextend-glob = ["*.ours"]\n',
+    "settings/yamllint.yaml": "rules: {line-length: disable}\n",
+}
 
 
 def files(project: StampedProject) -> dict[str, str]:
@@ -105,3 +171,24 @@ def files(project: StampedProject) -> dict[str, str]:
 
 def theirs(project: StampedProject) -> dict[str, str]:
     return {path: digest for path, digest in files(project).items() if classes_of(path) != ["platform"]}
+
+
+def platform(project: StampedProject) -> dict[str, str]:
+    """Every file of the platform, as ``files`` has it; the answers are part of it."""
+    return {path: digest for path, digest in files(project).items() if classes_of(path) == ["platform"]}
+
+
+def bring_to(template: StampedProject, project: StampedProject, version: str) -> None:
+    """Bring a project to a version and take it, without its own check after it."""
+    home = Home.of(project.root)
+    with home.aside() as aside:
+        bring(Template.of(template.root, version), aside)
+        land(home, aside)
+
+
+def migrate_to(template: StampedProject, project: StampedProject, version: str) -> None:
+    """Do in the unit's files what a version asks of them."""
+    home = Home.of(project.root)
+    with home.aside() as aside:
+        migrate(Template.of(template.root, version), aside)
+        land(home, aside)

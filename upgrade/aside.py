@@ -90,6 +90,15 @@ class Aside:
         """Return the project as it is committed here."""
         return Tree(self.git, self.git("rev-parse", "HEAD"), self.below)
 
+    @contextmanager
+    def at(self, commit: str) -> Iterator[None]:
+        """Have the files of another commit for a while."""
+        self.git("checkout", "--quiet", "--force", "--detach", commit)
+        try:
+            yield
+        finally:
+            self.git("checkout", "--quiet", "--force", "-")
+
     def commit(self, message: str, author: tuple[str, str]) -> bool:
         """Commit all that has changed, in the name of ``author`` where git knows nobody; say whether anything had."""
         self.git("add", "--all", "--", self.below or ".")

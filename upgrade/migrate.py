@@ -9,7 +9,7 @@ from upgrade.aside import Aside
 from upgrade.environment import Environment
 from upgrade.migrations import MIGRATIONS, Migration
 from upgrade.template import Template
-from upgrade.update import author, update
+from upgrade.update import author, bring
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ def migrate(template: Template, aside: Aside) -> Migrated:
         ProblemError: the project cannot be brought to that release.
     """
     start = aside.head()
-    update(template, aside)
+    if not (wanted := due(start.answers["_commit"], template.ref)):
+        return Migrated([], [])
+    bring(template, aside)
     environment = Environment.of(aside.root)
     what: list[str] = []
     left: list[str] = []
     updated = aside.head()
-    for migration in due(start.answers["_commit"], template.ref):
+    for migration in wanted:
         left += migration.change(aside.root, environment)
         if aside.commit(migration.what, author(start)):
             what.append(migration.what)

@@ -4,14 +4,15 @@ import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import copier
 import yaml
 from building_block.messages import Code, Problem, ProblemError, one_line
+from copier._main import Worker
 from copier.errors import CopierError
+from jinja2.sandbox import SandboxedEnvironment
 from packaging.version import InvalidVersion, Version
 from pathspec import GitIgnoreSpec
 
@@ -21,6 +22,24 @@ RELEASES = "tests/releases.yml"
 IN_USE = {"name_in_use": True}
 """By which a validator knows that a name that has become reserved is one that a project has."""
 _TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\.\d+)?")
+
+
+class Copier(Worker):
+    """Copier, for a folder where git sees by itself which files are executable, so without ``core.fileMode=false``.
+
+    There copier (9.19) asks git of each file that it writes whether it does, half of its processes, and compiles each
+    part of each path anew. These are names of its inside; if they go, nothing but what they save does.
+    """
+
+    @cached_property
+    def jinja_env(self) -> SandboxedEnvironment:
+        """Return its environment, which compiles a text once."""
+        environment = super().jinja_env
+        environment.from_string = cache(environment.from_string)
+        return environment
+
+    def _sync_git_index_executable_bit(self, *_: object) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -89,15 +108,11 @@ class Template:
             ProblemError: the version refuses the answers.
         """
         with said(f"rendering {version}"):
-            copier.run_copy(
-                str(self.root),
-                folder,
-                data=dict(answers) | IN_USE,
-                vcs_ref=version,
-                defaults=True,
-                quiet=True,
-                overwrite=True,
-            )
+            data = dict(answers) | IN_USE
+            with Copier(
+                str(self.root), folder, data=data, vcs_ref=version, defaults=True, quiet=True, overwrite=True
+            ) as copier:
+                copier.run_copy()
 
     def news(self, before: str) -> list[str]:
         """Return the sections of the changelog after a version, the newest first, as far as it has any."""

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 
-import copier
 import plumbum
 from building_block.doctor import Examination
 from building_block.messages import Code, Problem, ProblemError, one_line
 from building_block.project import Project
 from building_block.upgrade import clone_url
+from copier._main import Worker
 
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
 from upgrade.landing import Landing
-from upgrade.template import IN_USE, Template, said
+from upgrade.template import IN_USE, Copier, Template, said
 from upgrade.tree import ANSWERS, Tree
 from upgrade.verify import Update, verify
 
@@ -49,10 +49,12 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     Raises:
         ProblemError: as ``bring`` does.
     """
-    before = _checked(aside.root, Environment.of(aside.root))
+    start = aside.head()
     done = bring(template, aside, source)
-    after = done.failures or _checked(aside.root, Environment.of(aside.root))
-    done.failures = [line for line in after if line not in before]
+    if after := done.failures or _checked(aside.root):
+        with aside.at(start.commit):  # only now: nobody needs to know what was wrong where nothing is
+            before = _checked(aside.root)
+        done.failures = [line for line in after if line not in before]
     return done
 
 
@@ -176,15 +178,10 @@ def _copier(template: Template, aside: Aside, source: str) -> None:
         "COPIER_CACHE_DIR": str(aside.scratch / "cache"),  # the person's own shall hold what the network gives
     }
     with said(f"the update to {template.ref}"), plumbum.local.env(**instead), _environment(instead):
-        copier.run_update(
-            aside.root,
-            data=IN_USE,
-            vcs_ref=template.ref,
-            defaults=True,
-            overwrite=True,
-            quiet=True,
-            conflict="rej",
-        )
+        of = Worker if aside.git.tried("config", "core.fileMode").stdout.strip() == "false" else Copier
+        options = {"data": IN_USE, "defaults": True, "overwrite": True, "quiet": True, "conflict": "rej"}
+        with of(dst_path=aside.root, vcs_ref=template.ref, **options) as copier:
+            copier.run_update()
 
 
 @contextmanager
@@ -217,8 +214,8 @@ def _locked(root: Path, before: Tree) -> list[str]:
 # What the project's own check says ------------------------------------------------------------------------------------
 
 
-def _checked(root: Path, environment: Environment) -> list[str]:
-    return failures(environment.building_block(root, "check"))
+def _checked(root: Path) -> list[str]:
+    return failures(Environment.of(root).building_block(root, "check"))
 
 
 def failures(done: subprocess.CompletedProcess[str]) -> list[str]:
