@@ -29,7 +29,7 @@ COLUMN = "template/platform/building_block/contracts/column.py"
 RULES = "template/platform/building_block/contracts/rules.py"
 BOUNCER = "template/platform/dbt-bouncer.yml"
 SCHEMA_NAME = "template/platform/dbt/macros/generate_schema_name.sql"
-UNIQUE = "template/platform/dbt/macros/bb_unique_together.sql"
+UNIQUE = "template/platform/dbt/tests/generic/bb_unique_together.sql"
 CLI = "template/platform/building_block/contracts_cli.py"
 AUTOMATION = "template/platform/building_block/automation.py"
 APPLY = 'Annotated[bool, typer.Option("--apply", help="Remove it; without this nothing is changed.")]'

@@ -68,7 +68,7 @@ def tasks(template: Path) -> Entries:
 
 def macros(template: Path) -> Entries:
     """Yield dbt's macros and generic tests with their arguments."""
-    for file in sorted((template / "platform/dbt/macros").rglob("*.sql")):
+    for file in sorted((template / "platform/dbt").rglob("*.sql")):
         for kind, name, arguments in _MACRO.findall(file.read_text(encoding="utf-8")):
             path = f"{kind}.{name}"
             yield path, Entry(Part.NAME)

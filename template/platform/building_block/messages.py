@@ -119,7 +119,7 @@ class Code(StrEnum):
     CONTRACT_DESCRIBED = "BB650"
 
 
-WARNINGS = frozenset({Code.REQUIREMENT, Code.SETTING_IGNORED})
+WARNINGS: frozenset[Code] = frozenset()
 """Of rules that are new: for one minor version they are printed, and fail nothing."""
 
 
