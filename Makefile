@@ -34,6 +34,7 @@ lint: $(filter .tools/%,$(TOOL))
 
 template: $(filter .tools/%,$(TOOL))  ## Write what the template derives from itself
 	$(RUN) python -m tools.reserved_names
+	$(RUN) python -m tools.time_zones
 	$(RUN) python -m tools.sample
 	$(RUN) python -m tools.template
 

@@ -24,8 +24,8 @@ import sqlalchemy
 import yaml
 from building_block.automation import automation_sensor, when_data_changes, when_sources_change
 from building_block.ingest.assets import asset_key, code_version, ingest_asset
+from building_block.ingest.landing_sensor import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.ingest.spec import load_specs
-from building_block.landing_sensor import MOST_RUNS_A_LOOK, landing_sensor
 from building_block.project import Project
 from building_block.records import BUILD_TAG, FINGERPRINT, end_abandoned_runs
 from building_block.warehouse.io_manager import WarehouseIOManager
@@ -536,7 +536,7 @@ DEFS = """
 import dagster as dg
 from building_block.ingest.assets import ingest_asset
 from building_block.ingest.spec import load_specs
-from building_block.landing_sensor import landing_sensor
+from building_block.ingest.landing_sensor import landing_sensor
 from building_block.project import Project
 from building_block.warehouse.io_manager import WarehouseIOManager
 from pathlib import Path

@@ -22,6 +22,7 @@ print(json.dumps({
     "freshness": spec.freshness_policy and str(spec.freshness_policy.fail_window.to_timedelta()),
     "schedule": spec.automation_condition.get_label() or str(spec.automation_condition),
     "partitions": spec.partitions_def.start.date().isoformat(),
+    "zone": spec.partitions_def.timezone,
     "model_owners": list(specs["sales/marts/orders_cleaned"].owners),
     "checks": sorted(key.name for key in defs().resolve_asset_graph().asset_check_keys),
 }))
@@ -44,6 +45,14 @@ def test_what_an_ingest_file_says_reaches_dagster(project):
     assert told["freshness"] == "1 day, 12:00:00"
     assert "0 6 * * *" in told["schedule"]
     assert told["partitions"] == "2010-12-01"
+    assert told["zone"] == "UTC"
+
+
+def test_days_end_and_schedules_run_in_the_time_zone_of_the_domain(project):
+    project.replace("platform/domain.toml", 'timezone = "UTC"', 'timezone = "Europe/Zurich"')
+    told = shown(project)
+    assert "Europe/Zurich" in told["schedule"]
+    assert told["zone"] == "Europe/Zurich"
 
 
 AGE = """

@@ -1,10 +1,13 @@
 """What a platform engineer is asked, what is refused, and what a name becomes."""
 
+from zoneinfo import ZoneInfo
+
 import copier
 import pytest
 import yaml
 
 from tests.conftest import answers
+from tools import time_zones
 from tools.ownership import ROOT
 from tools.reserved_names import FILE, reserved_names
 
@@ -102,6 +105,9 @@ def test_a_name_that_would_break_something_is_refused_in_a_sentence_with_an_exam
         {"owner_team": "sales-data\n"},
         {"owner_email": "sales-data@acme.com\n"},
         {"domain_description": "x" * 201},
+        {"domain_timezone": "Europe/Zurick"},
+        {"domain_timezone": "CET"},
+        {"domain_timezone": "UTC\n"},
     ],
 )
 def test_every_other_wrong_answer_is_refused_with_an_example(tmp_path, changes):
@@ -114,3 +120,9 @@ def test_the_reserved_names_are_those_of_this_environment():
     # Another Python than the one that wrote the file may have fewer modules, never names that the file lacks.
     missing = reserved_names() - set(FILE.read_text().split())
     assert not missing, "write `make template`"
+
+
+def test_every_time_zone_that_may_be_answered_is_one_of_python():
+    listed = time_zones.FILE.read_text().split()
+    assert {"UTC", "Europe/Zurich", "America/New_York"} < set(listed)
+    assert all(ZoneInfo(name) for name in listed)

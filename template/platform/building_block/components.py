@@ -9,8 +9,8 @@ from building_block.contracts.retention import terms
 from building_block.dbt.assets import DbtModels
 from building_block.ingest.assets import ingest_asset
 from building_block.ingest.entrance import quarantine
+from building_block.ingest.landing_sensor import landing_sensor
 from building_block.ingest.spec import load_specs
-from building_block.landing_sensor import landing_sensor
 from building_block.project import Project
 
 __all__ = ["DbtModels", "IngestFolder", "PublishedPorts"]

@@ -357,6 +357,7 @@ _RENDERED = {
     "repository_url": "repository_url",
     "owner_team": "owner_team",
     "owner_email": "owner_email",
+    "domain_timezone": "timezone",
 }
 """Answer → where platform/domain.toml has it."""
 

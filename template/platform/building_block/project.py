@@ -40,6 +40,8 @@ class Domain:
     organisation: str
     owner_team: str
     owner_email: str
+    timezone: str
+    """In which a day of its data ends and its schedules run, as the IANA names it: ``Europe/Zurich``."""
 
     @property
     def owners(self) -> list[str]:

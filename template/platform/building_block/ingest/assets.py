@@ -52,8 +52,8 @@ def ingest_asset(project: Project, spec: IngestSpec, kept: Term | None = None) -
             "on_schema_change": "append_new_columns",
         }
         | ({RETENTION: kept.what} if kept else {}),
-        partitions_def=spec.partitions and spec.partitions.definition(),
-        automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule),
+        partitions_def=spec.partitions and spec.partitions.definition(domain.timezone),
+        automation_condition=spec.schedule and dg.AutomationCondition.on_cron(spec.schedule, domain.timezone),
         freshness_policy=policy(spec.freshness),
         # A day without trade has no file: the run then ends well and materialises nothing.
         output_required=False,

@@ -143,9 +143,9 @@ class DailyPartitions(Strict):
     cadence: Literal["daily"] = Field(description="how long a partition is", examples=["daily"])
     start: Day = Field(description="the first day; files of earlier ones are left alone", examples=["2010-12-01"])
 
-    def definition(self) -> dg.DailyPartitionsDefinition:
-        """Return the partitions as Dagster has them."""
-        return dg.DailyPartitionsDefinition(start_date=self.start.isoformat())
+    def definition(self, timezone: str) -> dg.DailyPartitionsDefinition:
+        """Return the partitions as Dagster has them; a day is over at midnight in the time zone."""
+        return dg.DailyPartitionsDefinition(start_date=self.start.isoformat(), timezone=timezone)
 
     def has(self, key: str) -> bool:
         """Tell whether ``key`` is a day from ``start`` on, written as Dagster writes it."""

@@ -162,7 +162,7 @@ def quarantine(project: Project, spec: IngestSpec) -> dg.AssetSpec:
         owners=[spec.owner or domain.owner_email, f"team:{domain.owner_team}"],
         tags={"classification": spec.classification},
         kinds={spec.source.kind},
-        partitions_def=spec.partitions and spec.partitions.definition(),
+        partitions_def=spec.partitions and spec.partitions.definition(domain.timezone),
     )
 
 

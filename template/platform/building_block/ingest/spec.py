@@ -70,7 +70,7 @@ class IngestSpec(DeclaredTable):
     source: AnySource = Field(description="where the data comes from, and in which format")
     schedule: Annotated[str, AfterValidator(_cron)] | None = Field(
         None,
-        description="when to read the last day that is over, unless it was read as it is; cron in UTC",
+        description="when to read the last day that is over, unless it was read as it is; cron in the domain's zone",
         examples=["0 6 * * *"],
     )
     freshness: Span | None = Field(

@@ -78,6 +78,10 @@ class Table:
         """The asset."""
         return asset_key(self.project, self.spec)
 
+    @property
+    def _days(self) -> dg.DailyPartitionsDefinition | None:
+        return self.spec.partitions and self.spec.partitions.definition(self.project.domain.timezone)
+
     def look(self, before: Seen, folders: Folders, done: "Done") -> Seen:
         """Return what is seen now; asks the records only when something changed since ``before`` or is not done.
 
@@ -121,11 +125,11 @@ class Table:
         }
 
     def _every(self) -> Sequence[str]:
-        return self.spec.partitions.definition().get_partition_keys() if self.spec.partitions else [""]
+        return self._days.get_partition_keys() if self._days else [""]
 
     def _hash(self, found: Mapping[str, Landed]) -> str:
         # The last day that is over counts, too: at midnight a file that landed early gets its partition.
-        last = self.spec.partitions and self.spec.partitions.definition().get_last_partition_key()
+        last = self._days and self._days.get_last_partition_key()
         lies = sorted((name, data.fingerprint) for name, data in found.items())
         return hashlib.sha256(json.dumps([code_version(self.spec), last, lies]).encode()).hexdigest()[:16]
 
