@@ -400,7 +400,7 @@ PLANTS = {
         {"dependency.rich.below": Kind.DEPENDENCY_CHANGED},
     ),
     "an older copier is refused": (
-        ("copier.yml", '_min_copier_version: "9.17.2"', '_min_copier_version: "9.19.0"'),
+        ("copier.yml", '_min_copier_version: "9.18.0"', '_min_copier_version: "9.19.0"'),
         {"copier.at_least": Kind.DEPENDENCY_CHANGED},
     ),
     "words are changed": ((INGEST, "a folder", "some folder"), {}),

@@ -480,7 +480,7 @@ def not_committed(later, ready, folder) -> str:
 
 
 def unknown_version(later, ready, folder) -> str:
-    return told(later, ready, "update", "--to=v9.9.9").replace(f"{FIRST}, {NEXT}, {LATER}", "v0.1.0")
+    return re.sub(r"the newest are .*", "the newest are v0.1.0", told(later, ready, "update", "--to=v9.9.9"))
 
 
 def no_version_recorded(later, ready, folder) -> str:

@@ -56,7 +56,7 @@ def test_the_example_loads_with_every_key(tmp_path: Path) -> None:
     assert spec.source.folder == "${LANDING:-sample/retail}"
     assert spec.partitions.start == date(2010, 12, 1)
     assert spec.freshness == timedelta(hours=36)
-    assert spec.partitions.definition().get_first_partition_key() == "2010-12-01"
+    assert spec.partitions.definition("UTC").get_first_partition_key() == "2010-12-01"
     assert spec.arrow_schema.field("UnitPrice").type == pa.decimal128(18, 2)
     assert spec.arrow_schema.names[-2:] == ["_source_file", "_partition_key"]
 
