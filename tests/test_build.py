@@ -525,7 +525,7 @@ import pyarrow as pa
 @dg.asset(
     key_prefix=["sales", "ml"],
     group_name="ml",
-    partitions_def=dg.DailyPartitionsDefinition("2010-12-01"),
+    partitions_def=dg.DailyPartitionsDefinition("2010-12-01", end_date="2010-12-12"),
     ins={"invoices": dg.AssetIn(["sales", "raw", "invoices"])},
 )
 def lines(invoices: pa.Table) -> pa.Table:
@@ -536,7 +536,7 @@ def lines(invoices: pa.Table) -> pa.Table:
 @dg.asset(
     key_prefix=["sales", "ml"],
     group_name="ml",
-    partitions_def=dg.DailyPartitionsDefinition("2010-12-05"),
+    partitions_def=dg.DailyPartitionsDefinition("2010-12-05", end_date="2010-12-12"),
     ins={"lines": dg.AssetIn(["sales", "ml", "lines"])},
 )
 def later(lines: pa.Table) -> pa.Table:
@@ -544,11 +544,13 @@ def later(lines: pa.Table) -> pa.Table:
 """,
     )
     assert built.build().returncode == 0
-    assert built.query("select min(_partition_key), count(distinct _partition_key) from ml.later") == [
-        ("2010-12-05", 33)
-    ]
-    counted = built.query("select distinct _partition_key, lines from ml.lines order by 1")
-    assert counted == built.query("select _partition_key, count(*) from raw.invoices group by 1 order by 1")
+    landed = built.query(
+        "select _partition_key, count(*) from raw.invoices where _partition_key < '2010-12-12' group by 1 order by 1"
+    )
+    assert 5 < len(landed) < 11
+    assert built.query("select distinct _partition_key, lines from ml.lines order by 1") == landed
+    later = [(day,) for day, _ in landed if day >= "2010-12-05"]
+    assert built.query("select distinct _partition_key from ml.later order by 1") == later
     assert built.build().stdout.strip() == UP_TO_DATE
     day = built.root / "sample" / "retail" / "2010-12-02.csv"
     day.write_text("".join(day.read_text().splitlines(keepends=True)[:3]))
@@ -573,6 +575,8 @@ def test_a_column_that_the_ingest_file_gains_is_added(built):
 
 
 def test_a_column_whose_type_changes_is_refused_once_and_no_row_is_lost(built):
+    for day in sorted((built.root / "sample" / "retail").iterdir())[3:]:  # each is tried by itself when it is refused
+        day.unlink()
     built.replace("ingest/invoices.yaml", "Quantity, type: integer", "Quantity, type: bigint")
     result = built.build("raw")
     assert result.returncode == 1
