@@ -53,6 +53,14 @@ def broken(row: dict[str, str]) -> list[str]:
     return [name for name, breaks in found.items() if breaks]
 
 
+def leave_three_days(project: StampedProject) -> int:
+    """Take away all other days of the sample, each of which is tried by itself when it is refused; return the rows."""
+    days = sorted((project.root / "sample" / "retail").glob("*.csv"))
+    for day in days[3:]:
+        day.unlink()
+    return sum(len(day.read_text(encoding="utf-8").splitlines()) - 1 for day in days[:3])
+
+
 def test_of_the_real_data_every_row_is_in_the_table_or_in_quarantine_with_its_rules(lean, real_data):
     put_under_contract(lean, "quarantine")
     lean.write(
@@ -82,24 +90,22 @@ def test_of_the_real_data_every_row_is_in_the_table_or_in_quarantine_with_its_ru
 def test_a_row_comes_in_once_the_rule_allows_it(project):
     put_under_contract(project, "quarantine", columns="")
     project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 5000", "maximum: 20")
+    rows = leave_three_days(project)
     first = project.build("raw/invoices")
     assert first.returncode == 0, first.stderr
     assert "raw/invoices_quarantine" in first.stdout
     counts = "SELECT (SELECT count(*) FROM raw.invoices), (SELECT count(*) FROM raw.invoices_quarantine)"
     [(admitted, apart)] = project.query(counts)
-    assert (apart > 36, apart + admitted) == (True, 2748)
+    assert (apart > 3, apart + admitted) == (True, rows)
     project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 20", "maximum: 5000")
     assert project.build("raw/invoices").returncode == 0
-    assert project.query(counts) == [(2748, 0)]
+    assert project.query(counts) == [(rows, 0)]
 
 
 def test_no_row_stays_in_a_quarantine_that_is_switched_off(project):
     put_under_contract(project, "quarantine", columns="")
     project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 5000", "maximum: 20")
-    days = sorted((project.root / "sample" / "retail").glob("*.csv"))
-    for day in days[3:]:  # each of them is tried by itself when it is refused
-        day.unlink()
-    rows = sum(len(day.read_text(encoding="utf-8").splitlines()) - 1 for day in days[:3])
+    rows = leave_three_days(project)
     assert project.build("raw/invoices").returncode == 0
     counts = "SELECT (SELECT count(*) FROM raw.invoices), (SELECT count(*) FROM raw.invoices_quarantine)"
     [(admitted, apart)] = project.query(counts)
