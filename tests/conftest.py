@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from tests import preloaded
 from tools.ownership import ROOT
 
 REAL_DATA = ROOT.parent / "shared" / "data" / "online-retail"
@@ -43,21 +45,38 @@ class StampedProject:
 
     root: Path
 
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the project, in the shared environment but with the project's own packages."""
-        path = os.pathsep.join(map(str, (self.root / "platform", self.root / "src")))
+    @property
+    def packages(self) -> list[Path]:
+        """The folders of the project's own packages."""
+        return [self.root / "platform", self.root / "src"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command: the shared one, but with the project's own packages."""
+        path = os.pathsep.join(map(str, self.packages))
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PYTHONPATH": path, "PATH": binaries, "COLUMNS": "120"}
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the project."""
         return subprocess.run(
-            command,
-            cwd=self.root,
-            env=os.environ | {"PYTHONPATH": path, "PATH": binaries, "COLUMNS": "120"} | environment,
-            capture_output=True,
-            text=True,
-            check=False,
+            command, cwd=self.root, env=self.environment | environment, capture_output=True, text=True, check=False
         )
 
     def poe(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.run("poe", "--quiet", *arguments, **environment)
+
+    def build(self, *selection: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run what `poe build` runs, in a process that need not import Dagster and dbt first."""
+        return self.preloaded("build", *selection, **environment)
+
+    def preloaded(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run what `poe` runs with these arguments, likewise; they begin with a task of the platform's own."""
+        if not preloaded.can_run(environment):
+            return self.poe(*arguments, **environment)
+        said = tomllib.loads((self.root / "poe_tasks.toml").read_text(encoding="utf-8"))["env"]
+        whole = self.environment | said | environment
+        return preloaded.run(self.root, self.packages, list(arguments), whole)
 
     def write(self, path: str, text: str) -> Path:
         file = self.root / path
@@ -112,21 +131,49 @@ def project(rendered, tmp_path) -> StampedProject:
     return StampedProject(shutil.copytree(rendered("minimal").root, tmp_path / "sales"))
 
 
-@pytest.fixture(scope="session")
-def built_once(rendered, tmp_path_factory) -> StampedProject:
-    """A project of the domain sales that was built on its sample."""
-    # One for all workers: each lies in a folder of its own below that of the run.
-    folder = tmp_path_factory.getbasetemp()
-    project = StampedProject((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "built" / "sales")
-    done = project.root.parent / "done"
-    with FileLock(f"{project.root.parent}.lock"):
-        if not done.exists():
-            shutil.rmtree(project.root, ignore_errors=True)
-            shutil.copytree(rendered("minimal").root, project.root)
-            result = project.poe("build")
-            assert result.returncode == 0, result.stdout + result.stderr
-            done.touch()
+def without_forecast(project: StampedProject) -> StampedProject:
+    """Take away forecast and report, which are half of the seconds of a build."""
+    for seed in ("src/sales/defs/ml.py", "src/sales/defs/reporting.py", "tests/test_forecast.py"):
+        (project.root / seed).unlink()
     return project
+
+
+@pytest.fixture
+def lean(project) -> StampedProject:
+    """A fresh project without forecast and report, to change at will."""
+    return without_forecast(project)
+
+
+@pytest.fixture(scope="session")
+def once(rendered, tmp_path_factory) -> Callable[[str, Callable[[StampedProject], None]], StampedProject]:
+    """Make a project of the domain sales for all workers: the first that asks for its name prepares it."""
+    # Each worker has a folder of its own below that of the run.
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def make(name: str, prepare: Callable[[StampedProject], None]) -> StampedProject:
+        project = StampedProject(shared / name / "sales")
+        done = project.root.parent / "done"
+        with FileLock(f"{project.root.parent}.lock"):
+            if not done.exists():
+                shutil.rmtree(project.root, ignore_errors=True)
+                shutil.copytree(rendered("minimal").root, project.root)
+                prepare(project)
+                done.touch()
+        return project
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built_once(once) -> StampedProject:
+    """A project of the domain sales that was built on its sample."""
+
+    def build(project: StampedProject) -> None:
+        result = project.poe("build")
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return once("built", build)
 
 
 @pytest.fixture
@@ -137,10 +184,8 @@ def built_whole(built_once, tmp_path) -> StampedProject:
 
 @pytest.fixture
 def built(built_whole) -> StampedProject:
-    """A built project without forecast and report, which are half of the seconds of a build, to change at will."""
-    for seed in ("src/sales/defs/ml.py", "src/sales/defs/reporting.py", "tests/test_forecast.py"):
-        (built_whole.root / seed).unlink()
-    return built_whole
+    """A built project without forecast and report, to change at will."""
+    return without_forecast(built_whole)
 
 
 @pytest.fixture(scope="session")

@@ -954,18 +954,18 @@ def test_over_the_real_calendar_models_follow_though_saturdays_and_christmas_are
 
 
 @pytest.mark.slow
-def test_a_broken_model_keeps_back_only_what_reads_it_and_starts_when_it_was_put_right(project):
+def test_a_broken_model_keeps_back_only_what_reads_it_and_starts_when_it_was_put_right(lean):
     broken = "select 1 / 0::varchar as one from {{ ref('orders_cleaned') }} limit 1\n"
-    project.write("dbt/models/marts/broken.sql", broken)
-    project.write("dbt/models/marts/after_broken.sql", "select one from {{ ref('broken') }}\n")
-    fresh, landed, after, done = ticks(project, "tick", "raw", "tick", "run in vain", "tick", "run", "tick")
+    lean.write("dbt/models/marts/broken.sql", broken)
+    lean.write("dbt/models/marts/after_broken.sql", "select one from {{ ref('broken') }}\n")
+    fresh, landed, after, done = ticks(lean, "tick", "raw", "tick", "run in vain", "tick", "run", "tick")
     ours = {name: [] for name in ("marts/broken", "marts/after_broken")}
     assert (fresh, done) == ({}, {})
     assert landed == {name: [] for name in MODELS} | ours
-    assert after == {name: [] for name in FORECAST | PORTS}
-    project.write("dbt/models/marts/broken.sql", broken.replace("0::varchar", "1"))
-    assert ticks(project, "tick", "run", "tick") == [ours, {}]
-    assert project.query("from marts.after_broken") == [(1.0,)]
+    assert after == {name: [] for name in PORTS}
+    lean.write("dbt/models/marts/broken.sql", broken.replace("0::varchar", "1"))
+    assert ticks(lean, "tick", "run", "tick") == [ours, {}]
+    assert lean.query("from marts.after_broken") == [(1.0,)]
 
 
 def test_ingest_by_cron_reads_the_last_day_that_is_over(watched):

@@ -21,7 +21,7 @@ def snapshot(project: StampedProject) -> dict[str, list[str]]:
 def refused(project: StampedProject, *beginnings: str, **environment: str) -> str:
     """Build, and demand exactly the messages with these beginnings, and every table as it was."""
     before = snapshot(project)
-    result = project.poe("build", **environment)
+    result = project.build(**environment)
     lines = result.stderr.strip().splitlines()
     assert result.returncode == 1, result.stdout
     assert "Traceback" not in result.stdout + result.stderr
@@ -84,14 +84,14 @@ def test_a_truncated_gzip_is_refused(built):
     folder.mkdir()
     whole = gzip.compress((HEADER + LINE * 5000).encode())
     (folder / "2010-12-01.csv.gz").write_bytes(whole)
-    assert built.poe("build", "raw/parcels").returncode == 0
+    assert built.build("raw/parcels").returncode == 0
     (folder / "2010-12-02.csv.gz").write_bytes(whole[: len(whole) // 2])
     refused(built, "BB204 sample/parcels/2010-12-02.csv.gz: ")
 
 
 def test_a_bad_day_keeps_no_other_day_out(project):
     (project.root / DAY).write_bytes(b"")
-    result = project.poe("build")
+    result = project.build()
     assert result.returncode == 1
     assert result.stderr.startswith(f"BB203 {DAY}: ")
     assert project.query("select count(distinct _partition_key) from raw.invoices") == [(35,)]

@@ -53,12 +53,12 @@ def test_the_graph_shows_the_layers_a_failed_check_and_the_way_to_the_report(bui
     project = StampedProject(shutil.copytree(built_once.root, tmp_path / "sales"))
     day = project.root / "sample" / "retail" / "2010-12-02.csv"
     day.write_text(day.read_text() + ",20112,TEAPOT,1,2010-12-02 09:00:00,1.5,12437.0,EIRE\n")
-    result = project.poe("build")
+    result = project.build()
     assert (
         "BB506 dbt/models/staging/stg_retail__invoices.yml: test not_null_stg_retail__invoices_invoice_number"
         in result.stderr
     )
-    assert project.poe("build", "reporting/order_report").returncode == 0
+    assert project.build("reporting/order_report").returncode == 0
     page = browser.new_page(viewport={"width": 1900, "height": 800})
     page.set_default_timeout(60_000)
     with started(project.root) as address:

@@ -224,7 +224,7 @@ finally:
 """
 
 
-def test_a_build_starts_dbt_once_for_the_models_and_once_for_the_ports_and_never_loads_it_beside(built):
+def test_a_deleted_warehouse_is_built_anew_by_dbt_started_once_for_models_and_once_for_ports_and_not_loaded(built):
     # If dagster-dbt renames what QuickDbtCliResource overrides, it starts `dbt --version` and loads an adapter again.
     (built.root / "data" / "warehouse.duckdb").unlink()
     # Without an activated environment: the dbt beside this Python is found.
@@ -232,6 +232,7 @@ def test_a_build_starts_dbt_once_for_the_models_and_once_for_the_ports_and_never
     assert result.returncode == 0, result.stderr
     told = [line for line in result.stderr.splitlines() if line.startswith(("started", "loaded"))]
     assert told == ["started dbt build", "started dbt run", "loaded []"]
+    assert built.query("select count(*) from published.daily_orders") == [(36,)]
 
 
 def test_dbt_stays_within_the_memory_that_the_platform_or_the_unit_allows(built):
@@ -241,7 +242,7 @@ def test_dbt_stays_within_the_memory_that_the_platform_or_the_unit_allows(built)
         if memory:
             slot = f"warehouse: {{outputs: {{duckdb: {{settings: {{memory_limit: {memory}}}}}}}}}\n"
             built.write("settings/profiles.yml", slot)
-        result = built.poe("build", "marts/allowed")
+        result = built.build("marts/allowed")
         assert result.returncode == 0, result.stdout + result.stderr
         [(allowed[memory],)] = built.query("from marts.allowed")
     assert allowed == {"": "1.3 GiB", "3GB": "2.7 GiB"}

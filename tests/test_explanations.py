@@ -468,14 +468,14 @@ def test_a_mistake_ends_in_the_message_of_the_example(project, code):
 @pytest.mark.parametrize("code", STOPS_LOADING)
 def test_a_mistake_that_keeps_the_project_from_loading_ends_in_the_message_of_the_example(project, code):
     project.write(*STOPS_LOADING[code])
-    result = project.poe("check")
+    result = project.preloaded("check")
     assert (result.returncode, result.stderr.strip()) == (1, EXPLANATIONS[code].example)
 
 
 def test_what_fails_in_a_build_ends_in_the_messages_of_the_examples(built):
     for path, text in FAILS_IN_A_BUILD.values():
         built.write(path, text)
-    result = built.poe("build")
+    result = built.build()
     assert result.returncode == 1
     messages = {as_documented(line, built) for line in result.stderr.splitlines()}
     assert messages == {EXPLANATIONS[code].example for code in FAILS_IN_A_BUILD}
@@ -490,7 +490,7 @@ def test_a_check_that_does_not_pass_ends_in_the_message_of_the_example(built):
         "def revenue_is_positive():\n"
         '    return dg.AssetCheckResult(passed=False, description="3 days have no revenue")\n',
     )
-    result = built.poe("build", "marts/daily_order_summary", "ml/forecast")
+    result = built.build("marts/daily_order_summary", "ml/forecast")
     assert result.returncode == 1
     messages = as_documented(result.stderr, built).splitlines()
     assert sorted(messages) == [EXPLANATIONS[code].example for code in (Code.BUILD_FAILED, Code.CHECK_FAILED)]
@@ -505,7 +505,7 @@ def test_a_package_that_was_copied_into_an_environment_ends_in_the_message_of_th
 
 
 def test_a_selection_of_nothing_ends_in_the_message_of_the_example(project):
-    result = project.poe("build", "orders_cleand")
+    result = project.build("orders_cleand")
     assert (result.returncode, result.stderr.strip()) == (1, EXPLANATIONS[Code.SELECTION_UNKNOWN].example)
 
 

@@ -436,7 +436,7 @@ def test_the_forecast_uses_the_stored_model_and_does_not_fit_another(built_whole
     [(before,)] = built_whole.query(width)
     with duckdb.connect(built_whole.root / "data" / "warehouse.duckdb") as connection:
         connection.sql("update ml.order_forecast_model set value = 4 * value where name like 'sigma2.%'")
-    result = built_whole.poe("build", "predicted_orders")
+    result = built_whole.build("predicted_orders")
     assert result.returncode == 0, result.stderr
     assert built_whole.query(width)[0][0] > 1.5 * before
 
@@ -449,7 +449,7 @@ def test_the_forecast_comes_with_the_days_and_its_verdict_later_still(project):
     def build_with(days: int):
         for file in files[:days]:
             shutil.copy2(file, landing)
-        result = project.poe("build", LANDING=str(landing), BUILDING_BLOCK_DATA=str(data))
+        result = project.build(LANDING=str(landing), BUILDING_BLOCK_DATA=str(data))
         assert "Traceback" not in result.stdout + result.stderr
         return result
 
@@ -482,7 +482,7 @@ def test_who_does_without_a_forecast_as_the_message_says_has_a_project_that_is_w
     landing.mkdir()
     for file in sorted((project.root / "sample" / "retail").iterdir())[:5]:
         shutil.copy2(file, landing)
-    message = project.poe("build", LANDING=str(landing)).stderr
+    message = project.build(LANDING=str(landing)).stderr
     for file in re.findall(r"[\w/]+\.py\b", message.partition(": delete ")[2]):
         (project.root / file).unlink()
     for task in ("build", "check", "test"):

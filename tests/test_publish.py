@@ -60,27 +60,27 @@ def with_telling_customers(project: StampedProject) -> None:
             csv.writer(lines).writerows([header, *rows])
 
 
-def test_personal_data_and_key_are_in_no_file_that_is_published_or_logged(project):
-    with_telling_customers(project)
-    result = project.poe("build", BUILDING_BLOCK_MASKING_KEY=KEY)
+def test_personal_data_and_key_are_in_no_file_that_is_published_or_logged(lean):
+    with_telling_customers(lean)
+    result = lean.build(BUILDING_BLOCK_MASKING_KEY=KEY)
     assert result.returncode == 0, result.stderr
-    (customers,) = project.query("SELECT count(DISTINCT customer_id) FROM marts.orders_cleaned")[0]
-    published = [row[2] for row in read(project, "orders")]
+    (customers,) = lean.query("SELECT count(DISTINCT customer_id) FROM marts.orders_cleaned")[0]
+    published = [row[2] for row in read(lean, "orders")]
     assert all(value is None or re.fullmatch("[0-9a-f]{64}", value) for value in published)
     assert len({*published} - {None}) == customers > 10
-    (data,) = (project.root / "data/published/orders/v1").glob("*/data.parquet")
+    (data,) = (lean.root / "data/published/orders/v1").glob("*/data.parquet")
     # Uncompressed, so that no value hides in a compressed page.
-    duckdb.sql(f"COPY (FROM '{data}') TO '{project.root}/data/published/plain.csv'")
+    duckdb.sql(f"COPY (FROM '{data}') TO '{lean.root}/data/published/plain.csv'")
     # What DuckDB says of a value that does not fit is kept nowhere either.
     units = "cast(sum(quantity) as bigint) as units"
-    project.replace("dbt/models/published/orders.sql", units, "cast('number ' || min(customer_id) as bigint) as units")
-    failed = project.poe("build", "published/orders", BUILDING_BLOCK_MASKING_KEY=KEY)
+    lean.replace("dbt/models/published/orders.sql", units, "cast('number ' || min(customer_id) as bigint) as units")
+    failed = lean.build("published/orders", BUILDING_BLOCK_MASKING_KEY=KEY)
     assert "BB618 dbt/models/published/orders.sql: " in failed.stderr
     said = "".join([result.stdout, result.stderr, failed.stdout, failed.stderr]).encode()
     kept = {
         file: file.read_bytes()
         for folder in ("data/logs", "data/dagster", "data/published", "dbt/target")
-        for file in (project.root / folder).rglob("*")
+        for file in (lean.root / folder).rglob("*")
         if file.is_file()
     }
     assert any(file.name == "manifest.json" for file in kept)
@@ -89,13 +89,13 @@ def test_personal_data_and_key_are_in_no_file_that_is_published_or_logged(projec
         assert not [file for file, content in kept.items() if secret in content]
 
 
-def test_equal_values_keep_equal_hashes_and_another_key_makes_others(project):
-    assert project.poe("build", BUILDING_BLOCK_MASKING_KEY=KEY).returncode == 0
-    first = read(project, "orders")
-    assert project.poe("build", "published/orders", BUILDING_BLOCK_MASKING_KEY=KEY).returncode == 0
-    assert read(project, "orders") == first
-    assert project.poe("build", "published/orders", BUILDING_BLOCK_MASKING_KEY=KEY[::-1]).returncode == 0
-    other = read(project, "orders")
+def test_equal_values_keep_equal_hashes_and_another_key_makes_others(built):
+    assert built.build("published/orders", BUILDING_BLOCK_MASKING_KEY=KEY).returncode == 0
+    first = read(built, "orders")
+    assert built.build("published/orders", BUILDING_BLOCK_MASKING_KEY=KEY).returncode == 0
+    assert read(built, "orders") == first
+    assert built.build("published/orders", BUILDING_BLOCK_MASKING_KEY=KEY[::-1]).returncode == 0
+    other = read(built, "orders")
     assert {row[2] for row in other}.isdisjoint({row[2] for row in first} - {None})
     assert [row[:2] + row[3:] for row in other] == [row[:2] + row[3:] for row in first]
 
@@ -121,7 +121,7 @@ def test_nothing_is_hashed_without_a_key_that_is_one(built, environment, what):
     built.write("settings/profiles.yml", f"warehouse:\n  outputs:\n    production: {target}\n")
     built.poe("generate")
     before = release(built, "orders")
-    result = built.poe("build", "published/orders", **environment)
+    result = built.build("published/orders", **environment)
     assert result.returncode == 1
     assert "BB610 BUILDING_BLOCK_MASKING_KEY: " in result.stderr
     assert what in result.stderr
@@ -136,12 +136,12 @@ def test_a_broken_rule_leaves_the_last_good_version_and_stops_what_reads_it(buil
         'ins={"daily_orders": dg.AssetIn(["sales", "published", "daily_orders"])})\n'
         "def read_again(daily_orders):\n    return daily_orders\n",
     )
-    assert built.poe("build").returncode == 0
+    assert built.build().returncode == 0
     before, rows = release(built, "daily_orders"), read(built, "daily_orders")
     built.replace(
         SUMMARY, "cast(sum(amount) as decimal(18, 4)) as net_revenue", "cast(1 as decimal(18, 4)) as net_revenue"
     )
-    result = built.poe("build")
+    result = built.build()
     assert result.returncode == 1
     contract = (built.root / "contracts/daily_orders.odcs.yaml").read_text().splitlines()
     line = next(number for number, text in enumerate(contract, start=1) if "net_is_gross_less_cancelled" in text)
@@ -152,7 +152,7 @@ def test_a_broken_rule_leaves_the_last_good_version_and_stops_what_reads_it(buil
     assert release(built, "daily_orders") == before
     assert read(built, "daily_orders") == rows == built.query("FROM published.daily_orders ORDER BY ALL")
     # And a build that changes nothing does not forget it.
-    assert built.poe("build").returncode == 1
+    assert built.build().returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -172,10 +172,11 @@ def test_dbt_refuses_columns_that_the_contract_does_not_have(built, old, new, wh
     if "net_revenue\n" not in file.read_text():
         file.write_text(re.sub(r",\s*from", "\nfrom", file.read_text()))
     assert text != file.read_text()
-    result = built.poe("build")
+    result = built.build()
     assert result.returncode == 1
     assert "BB505 dbt/models/published/daily_orders.sql" in result.stderr
     assert what in result.stderr
+    assert "contract" in result.stderr
     assert release(built, "daily_orders") == before
     assert built.query("SELECT count(*) FROM published.daily_orders") == [(36,)]
 
@@ -187,7 +188,7 @@ def test_a_reader_in_the_middle_of_a_query_reads_one_version_to_the_end(built):
     rows = connection.execute(f"SELECT a.order_date FROM '{file}' a, range(200000)")
     first = rows.fetchmany(10)
     built.replace(SUMMARY, "group by order_date", "where order_date > date '2010-12-05'\ngroup by order_date")
-    assert built.poe("build").returncode == 0
+    assert built.build().returncode == 0
     assert release(built, "daily_orders")["rows"] < 36
     count = len(first)
     while part := rows.fetchmany(1_000_000):
@@ -199,7 +200,7 @@ def test_a_reader_in_the_middle_of_a_query_reads_one_version_to_the_end(built):
 
 def test_only_the_valid_release_and_the_one_before_are_kept(built):
     folder = built.root / "data/published/daily_orders/v1"
-    for day in ("2010-12-02", "2010-12-03", "2010-12-05"):
+    for day in ("2010-12-02", "2010-12-03"):
         built.replace(
             "dbt/models/published/daily_orders.sql",
             "from {{ ref('daily_order_summary') }}",
@@ -209,7 +210,7 @@ def test_only_the_valid_release_and_the_one_before_are_kept(built):
             "contracts/daily_orders.odcs.yaml",
             (built.root / "contracts/daily_orders.odcs.yaml").read_text() + f"# {day}\n",
         )
-        assert built.poe("build", "published/daily_orders").returncode == 0
+        assert built.build("published/daily_orders").returncode == 0
     assert len([entry for entry in folder.iterdir() if entry.is_dir()]) == 2
 
 
@@ -241,5 +242,5 @@ def test_a_publication_that_is_killed_at_any_moment_leaves_a_whole_version(built
         assert len(read(built, "orders")) == said["rows"]
         seen.add(said["sha256"])
     assert len(seen) > 1  # some were killed after the switch, some before
-    assert built.poe("build", "published/orders").returncode == 0
+    assert built.build("published/orders").returncode == 0
     assert not [*(built.root / "data/published/orders/v1").glob(".candidate-*")]

@@ -37,18 +37,20 @@ def lines(day: str, country: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def old_and_new_once(rendered, tmp_path_factory) -> StampedProject:
+def old_and_new_once(once) -> StampedProject:
     """A project that was built on a day of long ago and one of late, both of one customer, when all was kept."""
-    project = StampedProject(shutil.copytree(rendered("minimal").root, tmp_path_factory.mktemp("kept") / "sales"))
-    shutil.rmtree(project.root / "sample" / "retail")
-    project.write(f"sample/retail/{OLD}.csv", lines(OLD, MARKER))
-    project.write(f"sample/retail/{NEW}.csv", lines(NEW, "Norway"))
-    # A month of predictions takes as long as all the rest, and is not what this is about.
-    shutil.rmtree(project.root / "src" / "sales" / "defs")
-    project.write("src/sales/defs/__init__.py", "")
-    result = project.poe("build")
-    assert result.returncode == 0, result.stdout + result.stderr
-    return project
+
+    def build(project: StampedProject) -> None:
+        shutil.rmtree(project.root / "sample" / "retail")
+        project.write(f"sample/retail/{OLD}.csv", lines(OLD, MARKER))
+        project.write(f"sample/retail/{NEW}.csv", lines(NEW, "Norway"))
+        # A month of predictions takes as long as all the rest, and is not what this is about.
+        shutil.rmtree(project.root / "src" / "sales" / "defs")
+        project.write("src/sales/defs/__init__.py", "")
+        result = project.poe("build")
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return once("kept", build)
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ def test_expired_rows_are_gone_to_the_last_byte(overdue):
         "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     )
     # And it does not come back.
-    result = overdue.poe("build")
+    result = overdue.build()
     assert result.returncode == 0, result.stderr
     assert files_with(overdue) == set()
     assert counted(overdue)["published.orders"] == 40
@@ -126,7 +128,7 @@ def test_expired_rows_are_gone_to_the_last_byte(overdue):
 
 def test_a_dry_run_says_what_would_go_and_touches_nothing(overdue):
     before = state(overdue)
-    result = overdue.poe(*EXPIRE)
+    result = overdue.preloaded(*EXPIRE)
     assert result.returncode == 0, result.stderr
     assert state(overdue) == before
     for place, rows in zip(PLACES, (50, 40, 10, 40), strict=True):
@@ -138,7 +140,7 @@ def test_a_dry_run_says_what_would_go_and_touches_nothing(overdue):
 def test_where_nothing_is_past_its_retention_nothing_is_rewritten(kept):
     before = state(kept)
     for options in ((), ("--apply",)):
-        result = kept.poe(*EXPIRE, *options)
+        result = kept.preloaded(*EXPIRE, *options)
         assert (result.returncode, result.stdout) == (0, "✓ no row is past its retention\n")
     changed = {file for file, found in state(kept).items() if before.get(file) != found}
     assert changed <= {str(kept.root / f"data/published/{port}/v1") for port in ("orders", "daily_orders")} | {
@@ -147,22 +149,22 @@ def test_where_nothing_is_past_its_retention_nothing_is_rewritten(kept):
 
 
 def test_a_second_removal_finds_nothing(overdue):
-    assert overdue.poe(*EXPIRE, "--apply").returncode == 0
+    assert overdue.preloaded(*EXPIRE, "--apply").returncode == 0
     file = overdue.root / "data/warehouse.duckdb"
     before = (file.stat().st_ino, file.stat().st_mtime_ns)
-    result = overdue.poe(*EXPIRE, "--apply")
+    result = overdue.preloaded(*EXPIRE, "--apply")
     assert (result.returncode, result.stdout) == (0, "✓ no row is past its retention\n")
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == before
 
 
 def test_expired_rows_are_not_ingested_again_and_a_day_of_only_such_ends_well(overdue):
-    assert overdue.poe(*EXPIRE, "--apply").returncode == 0
+    assert overdue.preloaded(*EXPIRE, "--apply").returncode == 0
     overdue.write(
         f"sample/retail/{OLD}.csv", lines(OLD, MARKER) + "536365,85123A,LATE,6,2010-12-02 09:00:00,2.55,1,Oz\n"
     )
     half = lines(NEW, "Norway") + lines(OLD, MARKER).partition("\n")[2]
     overdue.write(f"sample/retail/{NEW}.csv", half)
-    result = overdue.poe("build")
+    result = overdue.build()
     assert result.returncode == 0, result.stdout + result.stderr
     assert list(counted(overdue).values()) == [50, 40, 10, 40]
     assert files_with(overdue) == set()
@@ -174,18 +176,18 @@ def test_expired_rows_are_not_ingested_again_and_a_day_of_only_such_ends_well(ov
         "print(json.dumps({e.partition_key: e.asset_materialization.metadata['expired_rows'].value for e in r}))",
     )
     assert json.loads(said) == {OLD: 51, NEW: 50}
-    assert overdue.poe("build").stdout == "Everything is up to date.\n"
+    assert overdue.build().stdout == "Everything is up to date.\n"
 
 
 def test_what_a_build_dropped_from_a_table_is_gone_from_the_file_with_the_next_removal(overdue):
     """Expired since last night, and replaced without them before the job came: no row is found, the bytes are there."""
     overdue.write(f"sample/retail/{OLD}.csv", lines(OLD, MARKER) + "\n")
-    assert overdue.poe("build").returncode == 0
+    assert overdue.build().returncode == 0
     assert counted(overdue)["raw.invoices"] == 50
     assert "warehouse.duckdb" in files_with(overdue)
-    said = overdue.poe(*EXPIRE).stdout
+    said = overdue.preloaded(*EXPIRE).stdout
     assert not any(place in said for place in PLACES)
-    result = overdue.poe(*EXPIRE, "--apply")
+    result = overdue.preloaded(*EXPIRE, "--apply")
     assert result.returncode == 0, result.stderr
     assert files_with(overdue) == set()
 
@@ -207,7 +209,7 @@ def test_readers_in_the_middle_of_a_query_read_to_the_end(overdue):
         [sys.executable, "-c", code, overdue.root / "data/warehouse.duckdb"], stdout=subprocess.PIPE, text=True
     ) as reader:
         assert reader.stdout.readline() == "ready\n"
-        result = overdue.poe(*EXPIRE, "--apply")
+        result = overdue.preloaded(*EXPIRE, "--apply")
         assert reader.stdout.read().endswith("2000000\n")
     assert result.returncode == 0, result.stderr
     assert files_with(overdue) == set()
@@ -276,7 +278,7 @@ print("done", flush=True)
         assert raw in (50, 100)
         assert counted(project)["published.orders"] == (40 if raw == 50 else 80)
         seen.add((rows, raw))
-        result = project.poe(*EXPIRE, "--apply")
+        result = project.preloaded(*EXPIRE, "--apply")
         assert result.returncode == 0, result.stderr
         assert files_with(project) == set()
         assert (len(released(project)), counted(project)["raw.invoices"]) == (40, 50)
@@ -296,11 +298,11 @@ print("done", flush=True)
 
 def test_an_old_major_goes_by_the_contract_beside_it_and_so_does_a_port_that_is_gone(kept):
     kept.replace(ORDERS, "version: 1.0.0", "version: 2.0.0")
-    assert kept.poe("build").returncode == 0
+    assert kept.build().returncode == 0
     assert (len(released(kept)), len(released(kept, major=2))) == (80, 80)
     [beside] = (kept.root / "data/published/orders/v1").glob("*/contract.odcs.yaml")
     beside.write_text(beside.read_text().replace(RETENTION, RETENTION.replace("30", "10")))
-    result = kept.poe(*EXPIRE, "--apply")
+    result = kept.preloaded(*EXPIRE, "--apply")
     assert result.returncode == 0, result.stderr
     assert (len(released(kept)), len(released(kept, major=2))) == (40, 80)
     assert json.loads((kept.root / "data/published/orders/v1/current.json").read_text())["version"] == "1.0.0"
@@ -309,17 +311,17 @@ def test_an_old_major_goes_by_the_contract_beside_it_and_so_does_a_port_that_is_
         (kept.root / file).unlink()
     [beside] = (kept.root / "data/published/orders/v2").glob("*/contract.odcs.yaml")
     beside.write_text(beside.read_text().replace(RETENTION, RETENTION.replace("30", "10")))
-    result = kept.poe(*EXPIRE, "--apply")
+    result = kept.preloaded(*EXPIRE, "--apply")
     assert result.returncode == 0, result.stderr
     assert (len(released(kept)), len(released(kept, major=2))) == (40, 40)
     assert counted(kept)["published.orders"] == 40
 
 
 def test_an_older_release_with_expired_rows_goes_though_the_valid_one_has_none(overdue):
-    assert overdue.poe("build").returncode == 0  # the new contract is published, and the release before it stays
+    assert overdue.build().returncode == 0  # the new contract is published, and the release before it stays
     assert len(released(overdue)) == 40
     assert "data.parquet" in files_with(overdue)
-    assert overdue.poe(*EXPIRE, "--apply").returncode == 0
+    assert overdue.preloaded(*EXPIRE, "--apply").returncode == 0
     assert "data.parquet" not in files_with(overdue)
 
 
@@ -329,7 +331,7 @@ def test_refused_rows_are_past_their_retention_too(overdue):
             "CREATE TABLE raw.invoices_quarantine AS SELECT *, 'amount' AS rule FROM raw.invoices LIMIT 60"
         )
     found = overdue.query("SELECT count_if(year(InvoiceDate) = 2010) FROM raw.invoices_quarantine")[0][0]
-    result = overdue.poe(*EXPIRE, "--apply")
+    result = overdue.preloaded(*EXPIRE, "--apply")
     assert re.search(rf"raw.invoices_quarantine .* {found} ", result.stdout)
     assert overdue.query("SELECT count(*) FROM raw.invoices_quarantine") == [(60 - found,)]
     assert files_with(overdue) == set()
@@ -337,7 +339,7 @@ def test_refused_rows_are_past_their_retention_too(overdue):
 
 def test_anonymised_rows_stay_without_their_personal_data(kept):
     kept.replace(ORDERS, RETENTION, ANONYMISE)
-    result = kept.poe("contracts", "lint")
+    result = kept.preloaded("contracts", "lint")
     assert (
         "BB642 contracts/orders.odcs.yaml:72 slaProperties[0].element: rows of raw.invoices are to be anonymised"
         in (result.stderr)
@@ -345,8 +347,8 @@ def test_anonymised_rows_stay_without_their_personal_data(kept):
     kept.replace(
         "ingest/invoices.yaml", "{name: CustomerID, type: string,", "{name: CustomerID, type: string, pii: true,"
     )
-    assert kept.poe("contracts", "lint").returncode == 0
-    result = kept.poe(*EXPIRE)
+    assert kept.preloaded("contracts", "lint").returncode == 0
+    result = kept.preloaded(*EXPIRE)
     assert "BB642 contracts/orders.odcs.yaml:72 slaProperties[0].element: rows of marts.orders_cleaned" in result.stderr
     for model in ("orders_cleaned", "orders_rejected"):
         kept.write(
@@ -355,7 +357,7 @@ def test_anonymised_rows_stay_without_their_personal_data(kept):
         )
     kept.write(f"sample/retail/{OLD}.csv", lines(OLD, MARKER).replace(CUSTOMER, "7766554433"))
     before = released(kept)
-    result = kept.poe(*EXPIRE, "--apply")
+    result = kept.preloaded(*EXPIRE, "--apply")
     assert result.returncode == 0, result.stderr
     assert list(counted(kept).values()) == [100, 80, 20, 80]
     for place, column, day in (
@@ -368,9 +370,9 @@ def test_anonymised_rows_stay_without_their_personal_data(kept):
         assert kept.query(filled) == [(True,)], place
     after = released(kept)
     assert [row[:2] + row[3:] for row in after] == [row[:2] + row[3:] for row in before]
-    assert "no row is past its retention" in kept.poe(*EXPIRE).stdout
+    assert "no row is past its retention" in kept.preloaded(*EXPIRE).stdout
     # What lands again stays, without its personal data.
-    result = kept.poe("build")
+    result = kept.build()
     assert result.returncode == 0, result.stdout + result.stderr
     assert list(counted(kept).values()) == [100, 80, 20, 80]
     assert files_with(kept, "7766554433") == set()
@@ -405,7 +407,7 @@ def test_anonymised_rows_stay_without_their_personal_data(kept):
 def test_one_table_that_cannot_be_cleaned_is_told_and_keeps_no_other_from_it(overdue, change: Callable, message):
     file = overdue.root / ORDERS
     file.write_text(change(file.read_text()))
-    result = overdue.poe(*EXPIRE, "--apply")
+    result = overdue.preloaded(*EXPIRE, "--apply")
     assert (result.returncode, result.stderr) == (1, message + "\n")
     assert counted(overdue)["raw.invoices"] == 50
     assert counted(overdue)["marts.orders_rejected"] == 20
@@ -454,7 +456,7 @@ def test_the_job_reports_what_it_removes_and_the_checks_pass_after_it(overdue):
 
 
 def test_a_build_tells_what_is_past_its_retention_and_neither_fails_nor_begins_again(overdue):
-    result = overdue.poe("build", "marts", "published")
+    result = overdue.build("marts", "published")
     assert result.returncode == 0, result.stderr
     said = "marts/orders_cleaned: Past its retention: 40 rows of marts.orders_cleaned."
     assert said in result.stdout
@@ -462,7 +464,7 @@ def test_a_build_tells_what_is_past_its_retention_and_neither_fails_nor_begins_a
     assert re.search(r"marts/orders_cleaned .*1 warned", result.stdout)
     assert checked(overdue)["marts.orders_cleaned"] is False
     assert checked(overdue)["published.orders"] is False  # the release before the valid one
-    assert overdue.poe("build").stdout == "Everything is up to date.\n"
+    assert overdue.build().stdout == "Everything is up to date.\n"
     assert json.loads(in_python(overdue, JOB).splitlines()[-1])[0]
     assert all(checked(overdue).values())
 

@@ -16,7 +16,7 @@ def test_the_scenarios_are_at_least_these():
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "minimal"])
 def test_a_fresh_project_passes_its_own_checks(rendered, scenario):
-    result = rendered(scenario).poe("check")
+    result = rendered(scenario).preloaded("check")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
