@@ -125,6 +125,51 @@ def template(tmp_path_factory) -> StampedProject:
     return clone_of_this_repository(tmp_path_factory.mktemp("template"))
 
 
+@pytest.fixture(scope="session")
+def later(template, tmp_path_factory) -> StampedProject:
+    """The template with a release after the tree under test: files renamed, deleted, new, changed, a new question."""
+    from tests.stamping import LATER, NEXT, commit
+
+    clone = StampedProject(shutil.copytree(template.root, tmp_path_factory.mktemp("later") / "building-block"))
+    clone.git("checkout", "--quiet", NEXT)
+    platform = clone.root / "template" / "platform"
+    (platform / "building_block" / "sql.py").rename(platform / "building_block" / "queries.py")
+    (platform / "dbt-bouncer.yml").unlink()
+    clone.write("template/platform/new.md", "<!-- platform-owned -->\n")
+    clone.replace("template/ruff.toml", "line-length = 120", "line-length = 110")
+    (clone.root / "template" / "platform" / "hook.sh").chmod(0o755)
+    clone.write("template/settings/seed.toml", "# a seed that came later\n")
+    (clone.root / "template" / "AGENTS.md").unlink()
+    clone.replace(
+        "copier.yml",
+        "owner_email:\n",
+        "domain_region:\n  type: str\n  help: Where?\n  default: eu\n\nowner_email:\n",
+    )
+    manifest = "template/platform/manifest.sha256.jinja"
+    lines = (clone.root / manifest).read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.endswith(("sql.py", "dbt-bouncer.yml", "ruff.toml"))]
+    for path in ("platform/building_block/queries.py", "platform/new.md", "ruff.toml"):
+        kept.append(f"{'0' * 64}  {path}")
+    clone.write(manifest, "\n".join(kept) + "\n")
+    commit(clone, "A later release")
+    clone.git("tag", LATER)
+    return clone
+
+
+@pytest.fixture(scope="session")
+def stamped(later, tmp_path_factory) -> StampedProject:
+    """A project of the tree under test, for reading only; its template has a later release, too."""
+    from tests.stamping import NEXT, stamp
+
+    return stamp(later, NEXT, tmp_path_factory.mktemp("stamped") / "sales")
+
+
+@pytest.fixture
+def ready(stamped, tmp_path) -> StampedProject:
+    """A project of the tree under test, committed, to change at will."""
+    return StampedProject(shutil.copytree(stamped.root, tmp_path / "sales", symlinks=True))
+
+
 @pytest.fixture
 def project(rendered, tmp_path) -> StampedProject:
     """A fresh project of the domain sales, to change at will."""

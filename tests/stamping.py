@@ -1,6 +1,7 @@
 """Projects stamped from the releases of this repository, and what a unit does in them before an update comes."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,10 @@ RELEASES = {
     release["version"]: release["commit"]
     for release in yaml.safe_load((ROOT / "tests" / "releases.yml").read_text(encoding="utf-8"))
 }
+FIRST = next(iter(RELEASES))
 NEXT = "v999.0.0"
+LATER = "v1000.0.0"
+"""The tags of the tree under test, and of what the fixture ``later`` lets come after it."""
 
 
 def clone_of_this_repository(folder: Path) -> StampedProject:
@@ -176,6 +180,13 @@ def theirs(project: StampedProject) -> dict[str, str]:
 def platform(project: StampedProject) -> dict[str, str]:
     """Every file of the platform, as ``files`` has it; the answers are part of it."""
     return {path: digest for path, digest in files(project).items() if classes_of(path) == ["platform"]}
+
+
+def call(template: StampedProject, project: StampedProject, command: str, *arguments: str, **environment: str):
+    """Call the updater of the tree under test on a project, as `poe update` does."""
+    path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
+    command = [sys.executable, "-W", "ignore", "-m", "upgrade", command, str(project.root), *arguments]
+    return project.run(*command, PYTHONPATH=path, **environment)
 
 
 def bring_to(template: StampedProject, project: StampedProject, version: str) -> None:

@@ -56,7 +56,7 @@ def test_a_release_comes_to_this_one_at_once_and_step_by_step(template, tmp_path
     assert project.git("rev-parse", "HEAD") == head, "a second update is no no-op"
 
     if scenario == "minimal":
-        built = project.poe("build")
+        built = project.build()
         assert built.returncode == 0, built.stdout + built.stderr
         assert ("reporting/store_names" in built.stdout) == worked_in
         healthy = project.poe("doctor")

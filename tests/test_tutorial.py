@@ -31,7 +31,10 @@ OF_RELEASE = DOCS / "how-to" / "cut-a-release.md"
 """Begins in this repository: tests/test_release.py follows it."""
 OF_ADOPTION = DOCS / "how-to" / "adopt-an-existing-dbt-project.md"
 """Begins beside a dbt project that is none of the template's: tests/test_adopt.py follows it."""
-HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - {OF_ADOPTION, OF_FIRST_RELEASE, OF_RELEASE})
+OF_LAST_RELEASE = [DOCS / "how-to" / f"{name}.md" for name in ("propose-an-improvement", "update-a-project")]
+"""Begin in a project of the last release, after which the tree under test is the next."""
+OTHERS = {OF_ADOPTION, OF_FIRST_RELEASE, OF_RELEASE, *OF_LAST_RELEASE}
+HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - OTHERS)
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 REFUSED = "It is refused"
 REPEATED = "Poe => "
@@ -114,9 +117,9 @@ def shows(printed: str, shown: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
-def test_a_newcomer_who_does_what_a_tutorial_says_sees_what_it_shows(page, tools, tmp_path):
+def test_a_newcomer_who_does_what_a_tutorial_says_sees_what_it_shows(page, template, tools, tmp_path):
     (tmp_path / "empty").mkdir()
-    reader = Reader(tmp_path / "empty", tools, {TEMPLATE_ADDRESS: f"--vcs-ref HEAD {ROOT}"})
+    reader = Reader(tmp_path / "empty", tools, {TEMPLATE_ADDRESS: str(template.root)})
     reader.follow(page.read_text(encoding="utf-8"))
 
 
@@ -125,6 +128,15 @@ def test_a_newcomer_who_does_what_a_tutorial_says_sees_what_it_shows(page, tools
 def test_who_does_what_a_how_to_says_sees_what_it_shows(page, built_whole, tools, tmp_path):
     landing = shutil.copytree(built_whole.root / "sample" / "retail", tmp_path / "landing")
     Reader(built_whole.root, tools, {LANDING: str(landing)}).follow(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", OF_LAST_RELEASE, ids=lambda page: page.stem)
+def test_who_updates_as_a_how_to_says_sees_what_it_shows(page, template, tools, tmp_path):
+    from tests.stamping import RELEASES, stamp
+
+    project = stamp(template, [*RELEASES][-1], tmp_path / "sales")
+    Reader(project.root, tools, {}).follow(page.read_text(encoding="utf-8"))
 
 
 PAGE = """

@@ -10,71 +10,16 @@ import sys
 import time
 
 import pytest
-import yaml
 from building_block.explanations import EXPLANATIONS
 from building_block.messages import Code, ProblemError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import StampedProject
-from tests.stamping import NEXT, RELEASES, bring_to, commit, copier, files, platform, stamp, work_in
+from tests.stamping import FIRST, LATER, NEXT, bring_to, call, commit, files, platform, stamp, work_in
 from tools.ownership import classes_of
 from upgrade.aside import Home
-from upgrade.template import Template
 from upgrade.tree import Tree
-from upgrade.update import bring
-
-FIRST = next(iter(RELEASES))
-LATER = "v1000.0.0"
-
-
-def call(template: StampedProject, project: StampedProject, command: str, *arguments: str, **environment: str):
-    """Call the updater of the tree under test on a project, as `poe update` does."""
-    path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
-    command = [sys.executable, "-W", "ignore", "-m", "upgrade", command, str(project.root), *arguments]
-    return project.run(*command, PYTHONPATH=path, **environment)
-
-
-@pytest.fixture(scope="session")
-def later(template, tmp_path_factory) -> StampedProject:
-    """The template with a release after the tree under test: files renamed, deleted, new, changed, a new question."""
-    clone = StampedProject(shutil.copytree(template.root, tmp_path_factory.mktemp("later") / "building-block"))
-    clone.git("checkout", "--quiet", NEXT)
-    platform = clone.root / "template" / "platform"
-    (platform / "building_block" / "sql.py").rename(platform / "building_block" / "queries.py")
-    (platform / "dbt-bouncer.yml").unlink()
-    clone.write("template/platform/new.md", "<!-- platform-owned -->\n")
-    clone.replace("template/ruff.toml", "line-length = 120", "line-length = 110")
-    (clone.root / "template" / "platform" / "hook.sh").chmod(0o755)
-    clone.write("template/settings/seed.toml", "# a seed that came later\n")
-    (clone.root / "template" / "AGENTS.md").unlink()
-    clone.replace(
-        "copier.yml",
-        "owner_email:\n",
-        "domain_region:\n  type: str\n  help: Where?\n  default: eu\n\nowner_email:\n",
-    )
-    manifest = "template/platform/manifest.sha256.jinja"
-    lines = (clone.root / manifest).read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if not line.endswith(("sql.py", "dbt-bouncer.yml", "ruff.toml"))]
-    for path in ("platform/building_block/queries.py", "platform/new.md", "ruff.toml"):
-        kept.append(f"{'0' * 64}  {path}")
-    clone.write(manifest, "\n".join(kept) + "\n")
-    commit(clone, "A later release")
-    clone.git("tag", LATER)
-    return clone
-
-
-@pytest.fixture(scope="session")
-def stamped(later, tmp_path_factory) -> StampedProject:
-    """A project of the tree under test, for reading only; its template has a later release, too."""
-    return stamp(later, NEXT, tmp_path_factory.mktemp("stamped") / "sales")
-
-
-@pytest.fixture
-def ready(stamped, tmp_path) -> StampedProject:
-    """A project of the tree under test, committed, to change at will."""
-    return StampedProject(shutil.copytree(stamped.root, tmp_path / "sales", symlinks=True))
-
 
 # What a unit may have done --------------------------------------------------------------------------------------------
 
@@ -174,16 +119,6 @@ def test_what_an_ignored_file_hides_is_not_written_over(later, ready):
 # Where a project may lie ----------------------------------------------------------------------------------------------
 
 
-def moved_tag(template: StampedProject, project: StampedProject) -> StampedProject:
-    template.git("tag", "--force", FIRST, NEXT)
-    return project
-
-
-def deleted_tag(template: StampedProject, project: StampedProject) -> StampedProject:
-    template.git("tag", "--delete", FIRST)
-    return project
-
-
 def shallow(template: StampedProject, project: StampedProject) -> StampedProject:
     clone = StampedProject(project.root.parent / "shallow")
     commit_if_any(project)
@@ -211,8 +146,8 @@ def in_a_monorepo(template: StampedProject, project: StampedProject) -> StampedP
     return StampedProject(whole.root / "sales")
 
 
-@pytest.mark.parametrize("placed", [moved_tag, deleted_tag, shallow, with_spaces, in_a_worktree, in_a_monorepo])
-def test_an_update_does_not_mind_where_the_project_lies_or_what_became_of_the_tag(template, tmp_path, placed):
+@pytest.mark.parametrize("placed", [shallow, with_spaces, in_a_worktree, in_a_monorepo])
+def test_an_update_does_not_mind_where_the_project_lies(template, tmp_path, placed):
     own = StampedProject(shutil.copytree(template.root, tmp_path / "template"))
     project = placed(own, stamp(own, FIRST, tmp_path / "sales"))
     bring_to(own, project, NEXT)
@@ -416,24 +351,12 @@ def test_an_improvement_of_a_platform_file_is_a_patch_that_applies_to_the_templa
     assert "BB428 dg.toml: the change meets what template/dg.toml.jinja has otherwise" in refused.stderr
 
 
-# Scars ----------------------------------------------------------------------------------------------------------------
-
-
-def test_no_update_needs_trust_or_asks_without_a_default(template):
-    documents = yaml.safe_load_all((template.root / "copier.yml").read_text(encoding="utf-8"))
-    keys = {key: value for document in documents for key, value in document.items()}
-    assert not keys.keys() & {"_tasks", "_migrations", "_jinja_extensions", "_secret_questions"}
-    asked = {key: value for key, value in keys.items() if not key.startswith("_") and value.get("when") is not False}
-    assert not [key for key, value in asked.items() if "choices" in value or value.get("secret")]
-    first = {"domain_name", "repository_url", "owner_email"}  # asked since the first release; a later one has a default
-    assert {key for key, value in asked.items() if "default" not in value} == first
-
-
-def test_release_candidates_reach_nobody_who_does_not_ask(later, ready):
-    later_rc = StampedProject(shutil.copytree(later.root, ready.root.parent / "rc"))
-    later_rc.git("tag", "v1001.0.0-rc.1", LATER)
-    assert Template.of(later_rc.root).ref == LATER
-    assert Template.of(later_rc.root, "v1001.0.0-rc.1").ref == "v1001.0.0-rc.1"
+def test_a_tree_of_a_folder_is_that_of_a_commit(ready):
+    home = Home.of(ready.root)
+    with home.aside() as aside:
+        folder = aside.scratch / "copy"
+        shutil.copytree(ready.root, folder, ignore=shutil.ignore_patterns(".git"))
+        assert Tree.of_folder(aside.git, folder, aside.scratch / "index").entries == home.head().entries
 
 
 def test_an_older_release_is_refused(later, ready):
@@ -442,24 +365,6 @@ def test_an_older_release_is_refused(later, ready):
         1,
         f"BB421 .copier-answers.yml: the project has `{NEXT}`, after which {FIRST} does not come",
     )
-
-
-@pytest.mark.parametrize("version", RELEASES)
-def test_after_copiers_own_update_the_updater_finds_nothing_to_restore(template, tmp_path, version):
-    project = stamp(template, version, tmp_path / "sales")
-    assert copier(project, "update", "--defaults", "--quiet").returncode == 0
-    commit(project, "By hand")
-    home = Home.of(project.root)
-    with home.aside() as aside:
-        assert bring(Template.of(template.root, NEXT), aside).restored == []
-
-
-def test_a_tree_of_a_folder_is_that_of_a_commit(ready):
-    home = Home.of(ready.root)
-    with home.aside() as aside:
-        folder = aside.scratch / "copy"
-        shutil.copytree(ready.root, folder, ignore=shutil.ignore_patterns(".git"))
-        assert Tree.of_folder(aside.git, folder, aside.scratch / "index").entries == home.head().entries
 
 
 # Messages -------------------------------------------------------------------------------------------------------------
