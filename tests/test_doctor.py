@@ -3,11 +3,11 @@
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from building_block.check import doctor
-from building_block.messages import Code
 from building_block.project import Project
 from rich.console import Console
 
@@ -16,6 +16,7 @@ from tests.test_bad_input import MESSAGE
 from tools.ownership import classes_of, rendered_path, template_files
 
 EXCEPTIONS = "settings/exceptions.yaml"
+SOON = str(datetime.now(UTC).date() + timedelta(days=200))
 HEAVY = ("dagster", "dbt", "duckdb", "jsonschema", "numpy", "pandas", "polars", "pyarrow")
 
 
@@ -434,13 +435,15 @@ def test_a_setting_where_its_tool_does_not_look_is_told(project, name):
     assert re.match(rf"BB410 {re.escape(path)}(:\d+)?: {re.escape(IGNORED[name][1])}", message), message
 
 
-def test_a_rule_that_is_new_warns_and_fails_nothing(project, monkeypatch, capsys):
-    """Planted: that the rule is new."""
-    ignored(project, ".ruff.toml")
-    monkeypatch.setattr("building_block.doctor.WARNINGS", frozenset({Code.SETTING_IGNORED}))
-    assert doctor(Project(project.root), Console()) == []
-    told = r"^! no setting lies where its tool does not look\n! BB410 \.ruff\.toml(:\d+)?: ruff reads it"
-    assert re.search(told, capsys.readouterr().out, re.MULTILINE)
+def test_a_rule_that_is_new_warns_and_fails_nothing(repository):
+    edited(repository.root / "ruff.toml")
+    repository.write(EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: ours, until: 2999-12-31}\n")
+    commit(repository)
+    for command in (("poe", "--quiet", "doctor"), ("building-block", "check", "files")):
+        result = repository.run(*command)
+        assert (result.returncode, result.stderr) == (0, "")
+        told = r"^! the exceptions .*\n! BB413 settings/exceptions.yaml:2: ruff.toml is excepted until 2999-12-31"
+        assert re.search(told, result.stdout, re.MULTILINE), result.stdout
 
 
 @pytest.mark.parametrize(
@@ -497,10 +500,10 @@ def test_a_stale_file_that_is_derived_from_settings_is_told(project):
 
 def test_an_exception_is_no_problem_and_is_shown(repository):
     edited(repository.root / "ruff.toml")
-    repository.write(EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: 'Wide [by law]', until: 2999-12-31}\n")
+    repository.write(EXCEPTIONS, f"exceptions:\n- {{path: ruff.toml, reason: 'Wide [by law]', until: {SOON}}}\n")
     result = repository.poe("doctor")
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.splitlines()[-1] == "Excepted until 2999-12-31: ruff.toml was edited; Wide [by law]"
+    assert result.stdout.splitlines()[-1] == f"Excepted until {SOON}: ruff.toml was edited; Wide [by law]"
     assert "!" not in result.stdout
 
 
@@ -513,17 +516,17 @@ def test_an_exception_is_no_problem_and_is_shown(repository):
             "entry, or write a later `until`",
         ),
         (
-            "{path: ruf.toml, reason: ours, until: 2999-12-31}",
+            "{path: ruf.toml, reason: ours, until: <soon>}",
             "`ruf.toml` is no platform file; remove the entry, or write a path of platform/manifest.sha256",
         ),
-        ("{path: dg.toml, reason: ours, until: 2999-12-31}", "dg.toml is as the platform has it; remove the entry"),
+        ("{path: dg.toml, reason: ours, until: <soon>}", "dg.toml is as the platform has it; remove the entry"),
     ],
     ids=["over", "no platform file", "not edited"],
 )  # fmt: skip
 def test_an_exception_that_is_over_or_of_no_use_is_reminded_of_and_fails_nothing(repository, entry, told):
     if "ruff.toml" in entry:
         edited(repository.root / "ruff.toml")
-    repository.write(EXCEPTIONS, f"exceptions:\n- {entry}\n")
+    repository.write(EXCEPTIONS, f"exceptions:\n- {entry}\n".replace("<soon>", SOON))
     for command in (("doctor",), ("check", "files")):
         result = repository.run("building-block", *command)
         assert (result.returncode, result.stderr) == (0, "")
@@ -538,15 +541,15 @@ def test_an_exception_that_is_over_or_of_no_use_is_reminded_of_and_fails_nothing
         ("exceptions:\n", ":1 exceptions: the exceptions are not a list; write entries that begin with `- `"),
         ("exceptions:\n- {path: ruff.toml, reason: x}\n", ":2 exceptions[0].until: key `until` is missing; write "),
         ("exceptions:\n- {path: ruff.toml, reason: x, until: soon}\n", ":2 exceptions[0].until: `soon` is not a day"),
-        ("exceptions:\n- {path: ruff.toml, reason: '', until: 2999-12-31}\n", ":2 exceptions[0].reason: `reason` "),
-        ("exceptions:\n- {file: ruff.toml, path: x, reason: x, until: 2999-12-31}\n", ":2 exceptions[0].file: "),
-        ("exceptions:\n" + "- {path: dg.toml, reason: x, until: 2999-12-31}\n" * 2, ":3: dg.toml is excepted in "),
+        ("exceptions:\n- {path: ruff.toml, reason: '', until: <soon>}\n", ":2 exceptions[0].reason: `reason` "),
+        ("exceptions:\n- {file: ruff.toml, path: x, reason: x, until: <soon>}\n", ":2 exceptions[0].file: "),
+        ("exceptions:\n" + "- {path: dg.toml, reason: x, until: <soon>}\n" * 2, ":3: dg.toml is excepted in "),
         ("exceptions: [\n", ":2: not YAML: "),
     ],
     ids=["empty", "list", "nothing", "no day", "no date", "no reason", "unknown key", "twice", "syntax"],
 )  # fmt: skip
 def test_an_exception_that_cannot_be_read_is_told_at_its_line(project, text, told):
-    project.write(EXCEPTIONS, text)
+    project.write(EXCEPTIONS, text.replace("<soon>", SOON))
     (message,) = problems(project)
     assert message.startswith(f"BB411 {EXCEPTIONS}{told}"), message
     assert project.poe("doctor").returncode == 1

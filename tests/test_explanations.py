@@ -351,6 +351,9 @@ IN_THIS_PROCESS = {
     Code.REQUIREMENT: older_python,
     Code.SETTING_IGNORED: setting_beside_its_slot,
     Code.EXCEPTIONS: examined("reminders", EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: ours}\n"),
+    Code.EXCEPTION_LONG: examined(
+        "lasting", EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: ours, until: 2099-12-31}\n"
+    ),
     Code.EXCEPTION_DUE: examined(
         "reminders", EXCEPTIONS, "exceptions:\n- {path: ruff.toml, reason: ours, until: 2999-12-31}\n"
     ),

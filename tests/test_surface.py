@@ -30,7 +30,7 @@ RULES = "template/platform/building_block/contracts/rules.py"
 BOUNCER = "template/platform/dbt-bouncer.yml"
 SCHEMA_NAME = "template/platform/dbt/macros/generate_schema_name.sql"
 UNIQUE = "template/platform/dbt/tests/generic/bb_unique_together.sql"
-CLI = "template/platform/building_block/contracts_cli.py"
+CLI = "template/platform/building_block/contracts/command.py"
 AUTOMATION = "template/platform/building_block/automation.py"
 APPLY = 'Annotated[bool, typer.Option("--apply", help="Remove it; without this nothing is changed.")]'
 CHECK = "template/platform/building_block/data_check.py"
@@ -164,17 +164,17 @@ PLANTS = {
     "a question loses its default": (
         ("copier.yml", "  default: Data products of {{ domain_name }}.\n", ""),
         {
-            "answer.domain_description": Kind.QUESTION_NEEDED,
-            "answer.domain_description.default": Kind.QUESTION_ADDED,
+            "answer.domain_purpose": Kind.QUESTION_NEEDED,
+            "answer.domain_purpose.default": Kind.QUESTION_ADDED,
         },
     ),
     "a default is changed": (
         ("copier.yml", "default: Data products of", "default: Products of"),
-        {"answer.domain_description.default": Kind.QUESTION_ADDED},
+        {"answer.domain_purpose.default": Kind.QUESTION_ADDED},
     ),
     "a validator is changed": (
         ("copier.yml", "length > 200", "length > 100"),
-        {"answer.domain_description.validator": Kind.VALIDATOR_CHANGED},
+        {"answer.domain_purpose.validator": Kind.VALIDATOR_CHANGED},
     ),
     "a name is reserved": (
         ("jinja/reserved-names.txt", "\nzlib\n", "\nzlib\nzoo\n"),

@@ -13,7 +13,7 @@ from building_block.check import Part
 from building_block.check import check as checked
 from building_block.check import doctor as examined
 from building_block.check import lint as linted
-from building_block.contracts_cli import commands as contracts
+from building_block.contracts.command import commands as contracts
 from building_block.messages import ProblemError
 from building_block.project import Project
 from building_block.upgrade import commands as upgrade

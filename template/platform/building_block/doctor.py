@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Examination:
         return {
             "the project is the domain's": self.identity,
             "the platform's files are as they came": self.drift,
-            "the exceptions from that can be read": lambda: self.exceptions and (),
+            "the exceptions from that can be read, and none is for good": self.lasting,
             "no file of the domain lies where the platform's may come": self.collisions,
             "no merge is half done": self.merges,
             "the answers are those of the platform's files": self.answers,
@@ -180,6 +180,14 @@ class Examination:
         small = (path for path in self.files if (self.root / path).stat().st_size < _LARGEST)
         others = (path for path in small if path not in self.manifest)
         return {hashlib.sha256((self.root / path).read_bytes()).hexdigest(): path for path in others}
+
+    def lasting(self) -> Iterator[Problem]:
+        """Yield a problem for each exception that nobody would look at again within a year."""
+        latest = datetime.now(UTC).date() + _LONGEST_EXCEPTION
+        for path, (one, line) in self.exceptions.items():
+            if one.until > latest:
+                what, write = f"{path} is excepted until {one.until}", "write a day within a year from now"
+                yield Problem(Code.EXCEPTION_LONG, f"{EXCEPTIONS}:{line}", what, write)
 
     def collisions(self) -> Iterator[Problem]:
         """Yield a problem for each file of the domain with a path or a name that is the platform's."""
@@ -333,6 +341,7 @@ def git(project: Project, *arguments: str) -> str | None:
 
 _STAGED = re.compile(r"(\d{6} [0-9a-f]+ [0-3])\t(.*)", re.DOTALL)
 _REJECTED = {".rej", ".orig"}
+_LONGEST_EXCEPTION = timedelta(days=366)
 _LARGEST = 10_000_000
 """What is larger is data, which nobody merges."""
 _MARKERS = re.compile(rb"^<{7} .*?^={7}\r?$.*?^>{7} ", re.MULTILINE | re.DOTALL)
@@ -353,7 +362,7 @@ _ANSWERS = Kind(
 )
 _RENDERED = {
     "domain_name": "name",
-    "domain_description": "description",
+    "domain_purpose": "purpose",
     "repository_url": "repository_url",
     "owner_team": "owner_team",
     "owner_email": "owner_email",

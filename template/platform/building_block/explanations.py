@@ -416,6 +416,21 @@ EXPLANATIONS = {
             "It is a warning: no command fails for it."
         ),
     ),
+    Code.EXCEPTION_LONG: Explanation(
+        what="A platform file is excepted for more than a year.",
+        example=(
+            "BB413 settings/exceptions.yaml:2: ruff.toml is excepted until 2099-12-31; write a day within a year from "
+            "now"
+        ),
+        why=(
+            "What is excepted gets no fix of the platform's. An exception for good is a fork that nobody decided on; "
+            "one with a day is looked at again, by then perhaps with a slot for it."
+        ),
+        fix=(
+            "Write a day within a year. If you need the file otherwise for good, propose the change to the platform "
+            "team: `poe propose <path>`. In its first minor version this only warns."
+        ),
+    ),
     Code.UPGRADE_TREE: Explanation(
         what="The project's repository is not in a state in which an update could be told from your own work.",
         example=("BB420 README.md: is not committed and 1 more; commit or `git stash --include-untracked` it first"),

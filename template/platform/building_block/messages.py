@@ -49,6 +49,7 @@ class Code(StrEnum):
     SETTING_IGNORED = "BB410"
     EXCEPTIONS = "BB411"
     EXCEPTION_DUE = "BB412"
+    EXCEPTION_LONG = "BB413"
     UPGRADE_TREE = "BB420"
     UPGRADE_VERSION = "BB421"
     UPGRADE_ANSWERS = "BB422"
@@ -119,7 +120,7 @@ class Code(StrEnum):
     CONTRACT_DESCRIBED = "BB650"
 
 
-WARNINGS: frozenset[Code] = frozenset()
+WARNINGS = frozenset({Code.EXCEPTION_LONG})
 """Of rules that are new: for one minor version they are printed, and fail nothing."""
 
 

@@ -35,7 +35,7 @@ class Domain:
     name: str
     slug: str
     """Python package, dbt project, first part of every asset key."""
-    description: str
+    purpose: str
     repository_url: str
     organisation: str
     owner_team: str
