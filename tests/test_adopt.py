@@ -14,9 +14,8 @@ import yaml
 from building_block.messages import ProblemError
 
 from tests.conftest import StampedProject, answers
-from tests.stamping import NEXT, commit, files
+from tests.stamping import LATER, NEXT, bring_to, commit, files
 from tests.test_tutorial import OF_ADOPTION, TEMPLATE_ADDRESS, Reader
-from tests.test_upgrade import LATER, bring_to, later  # noqa: F401 - a fixture
 from tools.ownership import ROOT
 from upgrade.adopt.command import Adoption, origin
 from upgrade.aside import Home
@@ -164,7 +163,7 @@ def everything(project: StampedProject) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_a_dbt_project_is_taken_through_adoption_and_an_update_and_its_own_files_stay(template, later, foreign):  # noqa: F811
+def test_a_dbt_project_is_taken_through_adoption_and_an_update_and_its_own_files_stay(template, later, foreign):
     built = foreign.run("dbt", "--quiet", "build", "--profiles-dir", ".", **DBT, SHOP_USER="ann")
     assert built.returncode == 0, built.stdout + built.stderr
     foreign.write(".env.shop", "SHOP_USER=ann\n")

@@ -3,10 +3,9 @@
 It is read from a checkout, and no line of that release is run, so that any two releases can be compared in any clone.
 """
 
-import io
+import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -62,11 +61,14 @@ def checkout(repository: Path, commit: str) -> Iterator[Path]:
                     (root / path).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(repository / path, root / path)
         else:
-            with tarfile.open(fileobj=io.BytesIO(_git(repository, "archive", commit))) as archive:
-                archive.extractall(root, filter="data")
+            index = {"GIT_INDEX_FILE": str(root / ".index")}
+            _git(repository, "read-tree", commit, **index)
+            _git(repository, "checkout-index", "--all", f"--prefix={root}/", **index)
+            (root / ".index").unlink()
         yield root
 
 
-def _git(repository: Path, *arguments: str) -> bytes:
+def _git(repository: Path, *arguments: str, **environment: str) -> bytes:
     command = ["git", *arguments]
-    return subprocess.run(command, cwd=repository, capture_output=True, check=True).stdout
+    given = os.environ | environment
+    return subprocess.run(command, cwd=repository, env=given, capture_output=True, check=True).stdout
