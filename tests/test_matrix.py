@@ -23,7 +23,9 @@ from tools.ownership import classes_of
 
 
 def own(project: StampedProject) -> dict[str, str]:
-    return {path: digest for path, digest in files(project).items() if classes_of(path) == ["domain"]}
+    """Every file of the unit's: also what lies where neither a seed nor the platform does."""
+    others = (["platform"], ["derived"])
+    return {path: digest for path, digest in files(project).items() if classes_of(path) not in others}
 
 
 def copy(project: StampedProject, name: str) -> StampedProject:
@@ -54,6 +56,9 @@ def test_a_release_comes_to_this_one_at_once_and_step_by_step(template, tmp_path
     head = project.git("rev-parse", "HEAD")
     bring_to(template, project, NEXT)
     assert project.git("rev-parse", "HEAD") == head, "a second update is no no-op"
+
+    assert project.preloaded("generate").returncode == 0
+    assert project.git("status", "--porcelain") == "", "what is derived is not what would be derived anew"
 
     if scenario == "minimal":
         built = project.build()

@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 
 from upgrade.aside import Home
 from upgrade.fetch import Files
-from upgrade.git import Git
+from upgrade.git import PLAIN, Git
 from upgrade.landing import alone, unfinished
 from upgrade.migrate import migrate as migrations_of
 from upgrade.propose import patch
@@ -54,9 +54,9 @@ def update(
         with home.aside() as aside:
             done = prepare(template, aside, source)
             if dry_run:
-                print(aside.git("diff", home.head().commit, "HEAD"))
+                _print(aside.git.bytes("diff", *PLAIN, home.head().commit, "HEAD"))
             _tell(done)
-            _raise_failures(done)
+            _raise_failures(done, _how(home, "migrate"))
             if not dry_run:
                 land(home, aside)
                 _console.print(f"[green]✓[/] {done.after}, committed. Next: `uv sync` (`pixi install`), `poe build`.")
@@ -74,14 +74,14 @@ def migrate(
         if not done.what:
             _console.print(f"{template.ref} asks nothing of the project's own files.")
             return
-        print(aside.git("show", "--format=", "HEAD"))
+        _print(aside.git.bytes("show", "--format=", *PLAIN, "HEAD"))
         for sentence in [*done.what, *done.left]:
             _console.print(sentence, markup=False)
         if apply:
             land(home, aside)
-            _console.print("[green]✓[/] committed. Next: `poe update`")
+            _console.print("[green]✓[/] committed. Next: `" + _how(home, "update") + "`")
         else:
-            _console.print("Nothing was written; `poe migrate --apply` commits it.")
+            _console.print(f"Nothing was written; `{_how(home, 'migrate')} --apply` commits it.")
 
 
 @app.command()
@@ -165,11 +165,24 @@ def _tell(done: Prepared) -> None:
         _console.print(notice, markup=False)
 
 
-def _raise_failures(done: Prepared) -> None:
+def _how(home: Home, command: str) -> str:
+    """Return how a command is called in a project: the first release had no task for it."""
+    has_tasks = (home.root / "platform" / "building_block" / "upgrade.py").is_file()
+    return f"poe {command}" if has_tasks else f"python -m upgrade {command} <project>"
+
+
+def _print(diff: bytes) -> None:
+    """Print a difference as it is, whatever encoding its files have."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(diff)
+    sys.stdout.flush()
+
+
+def _raise_failures(done: Prepared, migrate: str) -> None:
     if done.failures:
         print(*done.failures, sep="\n", file=sys.stderr)
         what = f"`poe check` would say the above, which it does not say with {done.before}; nothing was changed"
-        write = "write `poe migrate`, which shows what the release asks of your own files and does it on request"
+        write = f"write `{migrate}`, which shows what the release asks of your own files and does it on request"
         raise ProblemError(Problem(Code.UPGRADE_FAILURES, done.after, what, write))
 
 

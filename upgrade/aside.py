@@ -8,10 +8,8 @@ from tempfile import TemporaryDirectory
 
 from building_block.messages import Code, Problem, ProblemError
 
-from upgrade.git import Git
+from upgrade.git import ALOOF, Git, settings
 from upgrade.tree import Tree
-
-_NO_HOOKS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Home:
         """Yield a checkout of HEAD; the unit's folder and repository are only read."""
         with TemporaryDirectory(prefix="building-block-") as scratch:
             folder = Path(scratch) / "repository"
-            git = Git(folder, _NO_HOOKS)
+            git = Git(folder, settings(ALOOF))
             folder.mkdir()
             git("init", "--quiet")
             # Fetched and not borrowed: writing an object that is there already would touch the file that it lies in.
@@ -68,6 +66,10 @@ class Home:
             for setting in ("core.autocrlf", "core.eol", "core.fileMode", "core.longpaths", "core.symlinks"):
                 if value := self.git.tried("config", "--local", setting).stdout.strip():
                     git("config", setting, value)
+            # Bytes are compared: nobody needs what a filter would make of a file, or fetch for it, as git-lfs does.
+            attributes = git.path("info/attributes")
+            attributes.parent.mkdir(exist_ok=True)
+            attributes.write_text("* -filter\n", encoding="utf-8")
             git("reset", "--quiet", "--hard", "FETCH_HEAD")
             yield Aside(git, self.below, Path(scratch))
 
@@ -108,7 +110,9 @@ class Aside:
         if self.git.tried("var", "GIT_COMMITTER_IDENT").returncode:
             known = {f"GIT_{role}_NAME": author[0] for role in ("AUTHOR", "COMMITTER")}
             known |= {f"GIT_{role}_EMAIL": author[1] for role in ("AUTHOR", "COMMITTER")}
-        self.git("commit", "--quiet", "--no-verify", "--message", message, **known)
+        committing = ("commit", "--quiet", "--no-verify", "--message", message)
+        if self.git.tried(*committing, **known).returncode:  # as where the key of the signature is not at hand
+            self.git(*committing, "--no-gpg-sign", **known)
         return True
 
     def tree_of(self, folder: Path) -> Tree:

@@ -46,12 +46,17 @@ class Environment:
             [".venv/bin/python", "-m", "pip", "install", "--quiet", "-e", "platform[dev]", "-e", "."],
         ]  # fmt: skip
         outside = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+        outside["UV_PROJECT_ENVIRONMENT"] = str(project / ".venv")
+        lock = project / "uv.lock"
+        had_one = lock.is_file()
         for command in commands:
             made = subprocess.run(command, cwd=project, env=outside, capture_output=True, text=True, check=False)
             if made.returncode:
                 what = f"the new release needs {', '.join(lacking)}, and installing failed: {one_line(made.stderr)}"
                 write = f"install it here and begin again: `pip install '{lacking[0]}'`"
                 raise ProblemError(Problem(Code.UPGRADE_ENVIRONMENT, "platform/pyproject.toml", what, write))
+        if not had_one:
+            lock.unlink(missing_ok=True)  # who installs by pip or pixi wants none
         return cls(project / ".venv" / "bin" / "python")
 
     def building_block(self, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,13 +64,16 @@ class Environment:
         path = os.pathsep.join(map(str, (project / "platform", project / "src")))
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER_", "DBT_"))}
         environment |= {"PYTHONPATH": path, "BUILDING_BLOCK_DATA": str(project / "data"), "COLUMNS": "200"}
-        command = [str(self.python), "-c", "from building_block.cli import main; main()", *arguments]
+        command = [str(self.python), "-P", "-c", "from building_block.cli import main; main()", *arguments]
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 
 
 def _of_platform(project: Path) -> Iterator[Requirement]:
     """Yield the requirements of the platform's package, and of those of its extras that the project asks for."""
-    said = tomllib.loads((project / "platform" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    file = project / "platform" / "pyproject.toml"
+    if not file.is_file():  # deleted, which the project's own check tells
+        return
+    said = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
     extras = {"dev"}.union(*(one.extras for one in _named(project) if one.name == _OWN))
     lines = [
         *said["dependencies"],

@@ -1,9 +1,9 @@
 """Single files of the template, for a project as it is: take one back, add a seed, propose one's own improvement."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from building_block.messages import Code, Problem, ProblemError, nearest
 
@@ -54,6 +54,7 @@ class Files:
             if path not in known
         )
         differing = [path for path in wanted if not _same(self.folder / path, self.project / path)]
+        ProblemError.raise_any(self._in_the_way(differing))
         for path in differing:
             _copy(self.folder / path, self.project / path)
         return differing
@@ -78,9 +79,22 @@ class Files:
                 write = f"write {nearest(name, missing)}" if missing else "nothing is missing"
                 raise ProblemError(Problem(Code.UPGRADE_PATH, name, what, write))
             wanted += found
+        ProblemError.raise_any(self._in_the_way(wanted))
         for path in dict.fromkeys(wanted):
             _copy(self.folder / path, self.project / path)
         return [*dict.fromkeys(wanted)]
+
+    def _in_the_way(self, paths: Iterable[str]) -> Iterator[Problem]:
+        """Yield what would be lost, or written through, if these files were written."""
+        for path in paths:
+            parents = (self.project / parent for parent in PurePosixPath(path).parents)
+            if link := next((parent for parent in parents if parent.is_symlink() and parent != self.project), None):
+                what = f"would be written through the symbolic link {link.relative_to(self.project).as_posix()}"
+            elif (self.project / path).is_dir() and any((self.project / path).iterdir()):
+                what = "is a folder with files of yours"
+            else:
+                continue
+            yield Problem(Code.UPGRADE_COLLISION, path, what, "move it out of the way and begin again")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -8,6 +8,21 @@ from pathlib import Path
 
 from building_block.messages import Code, Problem, ProblemError, one_line
 
+PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+"""What `git diff` is told, so that its output is a patch whatever a person has set."""
+
+
+def settings(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which git takes settings, such as core.hooksPath, before those of every file."""
+    variables = {"GIT_CONFIG_COUNT": str(len(values))}
+    for number, (name, value) in enumerate(values.items()):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
+
+
+ALOOF = {"core.hooksPath": os.devnull, "core.excludesFile": os.devnull}
+"""A person's hooks and what a person ignores are for a person's work."""
+
 
 @dataclass(frozen=True)
 class Git:

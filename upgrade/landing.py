@@ -9,7 +9,7 @@ from building_block.messages import Code, Problem, ProblemError
 from filelock import FileLock, Timeout
 
 from upgrade.aside import Home
-from upgrade.git import Git
+from upgrade.git import ALOOF, Git, settings
 from upgrade.tree import Entry, Tree
 
 _JOURNAL = "building-block-update.json"
@@ -33,19 +33,21 @@ class Landing:
         if self.home.git("rev-parse", "HEAD") != self.before:
             what, write = "was committed to while the update was under way", "begin again"
             raise ProblemError(Problem(Code.UPGRADE_TREE, "HEAD", what, write))
+        if (lock := self.home.git.path("index.lock")).exists():
+            what, write = "another git is at work here", f"wait until it has ended; if there is none, delete {lock}"
+            raise ProblemError(Problem(Code.UPGRADE_TREE, str(self.home.root), what, write))
         self.home.git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(aside), "HEAD")
         self._nothing_in_the_way()
         journal = _journal(self.home)
         new = journal.with_suffix(".new")
         new.write_text(json.dumps({"before": self.before, "after": self.after}), encoding="utf-8")
         new.replace(journal)
-        self._end(self.after)
+        self._end(self.after, self.before)
         journal.unlink()
 
-    def _end(self, wanted: str) -> None:
-        """Bring the files that the update is about to a commit, then the branch; to be called again after a kill."""
-        git = Git(self.home.git.folder, {"GIT_LITERAL_PATHSPECS": "1"})
-        git.path("index.lock").unlink(missing_ok=True)  # of the git that was killed; only we were at work
+    def _end(self, wanted: str, head: str) -> None:
+        """Bring the files that the update is about to a commit, then the branch, which is still at ``head``."""
+        git = Git(self.home.git.folder, settings(ALOOF) | {"GIT_LITERAL_PATHSPECS": "1"})
         tree = Tree(git, wanted)
         paths = [*self._changed()]
         there = "\0".join(path for path in paths if path in tree.entries)
@@ -62,7 +64,7 @@ class Landing:
             )
         if there:
             git("checkout", "--quiet", wanted, "--pathspec-from-file=-", "--pathspec-file-nul", given=there)
-        git("update-ref", "-m", "poe update", "HEAD", wanted)
+        git("update-ref", "-m", "poe update", "HEAD", wanted, head)
 
     def _changed(self) -> dict[str, tuple[Entry | None, Entry | None]]:
         return Tree(self.home.git, self.before).changed(Tree(self.home.git, self.after))
@@ -94,9 +96,16 @@ def unfinished(home: Home) -> bool:
     if not journal.is_file():
         return False
     landing = Landing(home, **json.loads(journal.read_bytes()))
-    landing._nothing_in_the_way()
     head = home.git("rev-parse", "HEAD")
-    landing._end(landing.after if head in (landing.before, landing.after) else head)
+    went_on = head not in (landing.before, landing.after)
+    is_clean = not home.git("status", "--porcelain", "--untracked-files=no")
+    gone = home.git.tried("cat-file", "-e", f"{landing.after}^{{commit}}").returncode
+    if gone or (went_on and is_clean):  # a person has undone it, and perhaps cleared up
+        journal.unlink()
+        return False
+    landing._nothing_in_the_way()
+    home.git.path("index.lock").unlink(missing_ok=True)  # of the git that was killed
+    landing._end(head if went_on else landing.after, head)
     journal.unlink()
     return True
 

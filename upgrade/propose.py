@@ -6,7 +6,7 @@ from pathlib import Path
 from building_block.messages import Code, Problem, ProblemError
 
 from upgrade.fetch import Files
-from upgrade.git import Git
+from upgrade.git import PLAIN, Git
 from upgrade.tree import ANSWERS, MANIFEST
 
 
@@ -24,7 +24,7 @@ def patch(files: Files, scratch: Path, paths: Sequence[str] = ()) -> str:
         raise ProblemError(Problem(Code.UPGRADE_PATH, str(files.project), what, write))
     folder = scratch / "proposal"
     git = Git(folder)
-    Git(files.template.root)("worktree", "add", "--quiet", "--detach", str(folder), files.template.ref)
+    files.template.git("worktree", "add", "--quiet", "--detach", str(folder), files.template.ref)
     problems = []
     for path in differing:
         sources = (f"template/{path}", f"template/{path}.jinja")
@@ -36,7 +36,7 @@ def patch(files: Files, scratch: Path, paths: Sequence[str] = ()) -> str:
             what = f"the change meets what {source} has otherwise at {files.template.ref}, such as an answer's value"
             problems.append(Problem(Code.UPGRADE_PATH, path, what, "write `poe update`, or propose it by hand"))
     ProblemError.raise_any(problems)
-    return git("diff") + "\n"
+    return git("diff", *PLAIN) + "\n"
 
 
 def _differing(files: Files) -> Iterator[str]:

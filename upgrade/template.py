@@ -1,13 +1,15 @@
 """The template's repository: its releases, what their changelog says, and what they render."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import plumbum
 import yaml
 from building_block.messages import Code, Problem, ProblemError, one_line
 from copier._main import Worker
@@ -15,8 +17,9 @@ from copier.errors import CopierError
 from jinja2.sandbox import SandboxedEnvironment
 from packaging.version import InvalidVersion, Version
 from pathspec import GitIgnoreSpec
+from plumbum import ProcessExecutionError
 
-from upgrade.git import Git
+from upgrade.git import ALOOF, Git, settings
 
 RELEASES = "tests/releases.yml"
 IN_USE = {"name_in_use": True}
@@ -75,7 +78,7 @@ class Template:
     @cached_property
     def git(self) -> Git:
         """Return git in the clone."""
-        return Git(self.root)
+        return Git(self.root, settings(ALOOF))
 
     @cached_property
     def recorded(self) -> dict[str, str]:
@@ -124,7 +127,7 @@ class Template:
         """Let each release's tag be the commit that it was cut from, though somebody moved or deleted it."""
         for version, commit in self.recorded.items():
             if self.git.tried("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0:
-                self.git("tag", "--force", version, commit)
+                self.git("update-ref", f"refs/tags/{version}", commit)
 
 
 def _title(section: str) -> str:
@@ -139,14 +142,31 @@ def _is_after(title: str, before: str) -> bool:
 
 
 @contextmanager
-def said(doing: str):
-    """Turn what copier raises into one sentence.
+def said(doing: str, git: Mapping[str, str] | None = None, **variables: str) -> Iterator[None]:
+    """Have copier run while git has none of a person's hooks, and turn what copier raises into one sentence.
+
+    ``git`` are more settings of git's, ``variables`` of the environment.
 
     Raises:
         ProblemError: instead of any error of copier.
     """
+    variables |= settings(ALOOF | {"commit.gpgSign": "false"} | dict(git or {}))
     try:
-        yield
-    except (CopierError, ValueError, TypeError) as error:
+        with plumbum.local.env(**variables), _environment(variables):
+            yield
+    except (CopierError, ProcessExecutionError, ValueError, TypeError) as error:
         what, write = f"{doing} failed: {one_line(str(error))}", "correct the answer, or tell the platform team"
         raise ProblemError(Problem(Code.UPGRADE_ANSWERS, ".copier-answers.yml", what, write)) from error
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for a while; copier reads some of them here and others by plumbum, which has copied all."""
+    before = dict(os.environ)
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name)
+        os.environ |= before

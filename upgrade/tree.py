@@ -20,6 +20,11 @@ class Entry(NamedTuple):
     mode: str
     blob: str
 
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.mode == "120000"
+
 
 @dataclass(frozen=True)
 class Tree:
@@ -54,7 +59,8 @@ class Tree:
     def platform(self) -> set[str]:
         """Return the platform's paths: those that the manifest lists, itself and the answers."""
         lines = self.read(MANIFEST).splitlines() if MANIFEST in self.entries else []
-        return {line.split(maxsplit=1)[1] for line in lines if line.strip()} | {MANIFEST, ANSWERS}
+        pairs = (line.split(maxsplit=1) for line in lines)
+        return {pair[1] for pair in pairs if len(pair) == 2} | {MANIFEST, ANSWERS}
 
     @cached_property
     def answers(self) -> dict[str, Any]:
@@ -68,8 +74,8 @@ class Tree:
             raise ProblemError(Problem(Code.UPGRADE_ANSWERS, ANSWERS, "the file is missing", write))
         try:
             values = yaml.safe_load(self.read(ANSWERS))
-        except yaml.YAMLError:
-            raise ProblemError(Problem(Code.UPGRADE_ANSWERS, ANSWERS, "the file is not YAML", write)) from None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise ProblemError(Problem(Code.UPGRADE_ANSWERS, ANSWERS, "the file is no YAML in UTF-8", write)) from None
         for key in ("_commit", "_src_path"):
             if not isinstance(values, dict) or not isinstance(values.get(key), str):
                 raise ProblemError(Problem(Code.UPGRADE_ANSWERS, ANSWERS, f"the key `{key}` is missing", write))

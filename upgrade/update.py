@@ -1,21 +1,19 @@
 """``poe update``: a project brought to a release, in commits of nothing but the platform's files and derived ones."""
 
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shutil import which
 
-import plumbum
 from building_block.doctor import Examination
 from building_block.messages import Code, Problem, ProblemError, one_line
 from building_block.project import Project
 from building_block.upgrade import clone_url
 from copier._main import Worker
+from pathspec import GitIgnoreSpec
 
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
@@ -51,9 +49,9 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     """
     start = aside.head()
     done = bring(template, aside, source)
-    if after := done.failures or _checked(aside.root):
+    if after := [*dict.fromkeys([*done.failures, *_asked(aside.root, "check")])]:
         with aside.at(start.commit):  # only now: nobody needs to know what was wrong where nothing is
-            before = _checked(aside.root)
+            before = {line for command in ("generate", "check") for line in _asked(aside.root, command)}
         done.failures = [line for line in after if line not in before]
     return done
 
@@ -71,7 +69,9 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     done = Prepared(version, template.ref)
     _may_go(template, start)
 
-    old = _Fresh.of(template, template.commit(version), start, aside)
+    old, new = (_Fresh.of(template, ref, start, aside) for ref in (template.commit(version), template.ref))
+    derived = template.classes()["derived"]
+    ProblemError.raise_any(_obstacles(start, old.tree, new.tree, derived))
     drifted = [path for path in old.tree.platform - {ANSWERS} if start.entries.get(path) != old.tree.entries.get(path)]
     done.kept = sorted(path for path in drifted if path in excepted)
     done.restored = sorted({*drifted} - {*done.kept})
@@ -86,7 +86,10 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     _copier(template, aside, source or start.answers["_src_path"])
     aside.git("reset", "--quiet", "--soft", based.commit)
     for path in done.kept:
-        aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
+        if path in based.entries:
+            aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
+        else:
+            (aside.root / path).unlink(missing_ok=True)
 
     generated = Environment.of_platform(aside.root).building_block(aside.root, "generate")
     done.failures = failures(generated)
@@ -94,18 +97,9 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     aside.commit(f"Update the building block from {done.before} to {done.after}", author(start))
     updated = aside.head()
 
-    new = _Fresh.of(template, template.ref, updated, aside)
-    judged = Update(
-        based,
-        updated,
-        new.tree,
-        template.classes()["derived"],
-        excepted=done.kept,
-        asked=new.tree.given.keys() - old.tree.given.keys(),
-        renamed=old.tree.given.keys() - new.tree.given.keys(),
-    )
     ProblemError.raise_any(_collisions(old.tree, new.tree, start))
-    ProblemError.raise_any(verify(judged))
+    ProblemError.raise_any(_beside(start, based, done.restored, aside))
+    ProblemError.raise_any(verify(Update(based, updated, new.tree, derived, excepted=done.kept)))
     return done
 
 
@@ -162,6 +156,32 @@ class _Fresh:
                 shutil.copy2(own, file)
 
 
+def _obstacles(start: Tree, old: Tree, new: Tree, derived: GitIgnoreSpec) -> Iterator[Problem]:
+    """Yield what stands where the platform's files or derived ones are written, and would be lost or lead elsewhere."""
+    places = {*old.platform, *new.platform, *derived.match_files(new.entries)}
+    folders = {f"{parent}" for place in places for parent in PurePosixPath(place).parents}
+    for path, entry in sorted(start.entries.items()):
+        if not path.isprintable():
+            what, write = "has a name that copier cannot read: it is not UTF-8, or has control characters", "rename it"
+        elif entry.is_link and (path in folders or derived.match_file(path)):
+            what, write = "is a symbolic link where the platform writes", "put a folder or a file of its own there"
+        elif taken := places & {f"{parent}" for parent in PurePosixPath(path).parents}:
+            what, write = f"lies in a folder where the platform has a file, {min(taken)}", "move it out of there"
+        else:
+            continue
+        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in path)
+        yield Problem(Code.UPGRADE_COLLISION, shown, what, f"{write}, commit, and begin again")
+
+
+def _beside(start: Tree, based: Tree, restored: Collection[str], aside: Aside) -> Iterator[Problem]:
+    """Yield what changed beside what the verifier looks at: when drift was restored, and outside of the project."""
+    whole = Tree(aside.git, start.commit).changed(Tree(aside.git, aside.git("rev-parse", "HEAD")))
+    changed = [path for path in start.changed(based) if path not in restored]
+    for path in [*changed, *(path for path in whole if not path.startswith(aside.below))]:
+        write = "nothing was changed in your project; tell the platform team"
+        yield Problem(Code.UPGRADE_VERIFY, path, "is the unit's own and was changed", write)
+
+
 def _collisions(old: Tree, new: Tree, start: Tree) -> Iterator[Problem]:
     """Yield each file of the unit where the new release has one of its own; before the verifier finds it replaced."""
     for path in sorted((new.platform - old.platform) & start.entries.keys()):
@@ -171,30 +191,13 @@ def _collisions(old: Tree, new: Tree, start: Tree) -> Iterator[Problem]:
 
 def _copier(template: Template, aside: Aside, source: str) -> None:
     """Run copier's update; the template is fetched from the clone at hand instead of over the network again."""
-    instead = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{template.root}.insteadOf",
-        "GIT_CONFIG_VALUE_0": clone_url(source),
-        "COPIER_CACHE_DIR": str(aside.scratch / "cache"),  # the person's own shall hold what the network gives
-    }
-    with said(f"the update to {template.ref}"), plumbum.local.env(**instead), _environment(instead):
+    instead = {f"url.{template.root}.insteadOf": clone_url(source)}
+    # The person's own cache shall hold what the network gives.
+    with said(f"the update to {template.ref}", instead, COPIER_CACHE_DIR=str(aside.scratch / "cache")):
         of = Worker if aside.git.tried("config", "core.fileMode").stdout.strip() == "false" else Copier
         options = {"data": IN_USE, "defaults": True, "overwrite": True, "quiet": True, "conflict": "rej"}
         with of(dst_path=aside.root, vcs_ref=template.ref, **options) as copier:
             copier.run_update()
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for a while; copier reads some of them here and others by plumbum, which has copied all."""
-    before = dict(os.environ)
-    os.environ |= variables
-    try:
-        yield
-    finally:
-        for name in variables:
-            os.environ.pop(name)
-        os.environ |= before
 
 
 def _locked(root: Path, before: Tree) -> list[str]:
@@ -214,8 +217,8 @@ def _locked(root: Path, before: Tree) -> list[str]:
 # What the project's own check says ------------------------------------------------------------------------------------
 
 
-def _checked(root: Path) -> list[str]:
-    return failures(Environment.of(root).building_block(root, "check"))
+def _asked(root: Path, command: str) -> list[str]:
+    return failures(Environment.of(root).building_block(root, command))
 
 
 def failures(done: subprocess.CompletedProcess[str]) -> list[str]:

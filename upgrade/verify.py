@@ -21,15 +21,11 @@ class Update:
     before: Tree
     after: Tree
     fresh: Tree
-    """The new release, rendered with the answers that the project has after the update."""
+    """The new release, rendered with the answers that the project had before the update."""
     derived: GitIgnoreSpec
     """The patterns of what is derived."""
     excepted: Collection[str] = ()
     """The platform's files that the unit keeps as its own for a while."""
-    asked: Collection[str] = ()
-    """Questions that the new release asks and the old one did not."""
-    renamed: Collection[str] = ()
-    """Questions that the old release asked and the new one does not."""
 
 
 def verify(update: Update) -> list[Problem]:
@@ -77,16 +73,12 @@ def _not_as_rendered(update: Update) -> Iterator[Problem]:
 
 
 def _answers(update: Update) -> Iterator[Problem]:
-    """Yield each answer that changed though the new release did not ask for it."""
-    before, after = update.before.given, update.after.given
-    for name in sorted(before.keys() | after.keys()):
-        if name in before and name in after:
-            if before[name] != after[name]:
-                yield _problem(ANSWERS, f"the answer `{name}` was {before[name]!r} and is {after[name]!r}")
-        elif name in before and name not in update.renamed:
-            yield _problem(ANSWERS, f"the answer `{name}` is gone")
-        elif name in after and name not in update.asked:
-            yield _problem(ANSWERS, f"the answer `{name}` is new, and nothing asks for it")
+    """Yield each answer that is neither as it was nor, where the release asks anew, as it answers by itself."""
+    before, after, fresh = update.before.given, update.after.given, update.fresh.given
+    for name in sorted(before.keys() | after.keys() | fresh.keys()):
+        was = before.get(name, fresh.get(name)) if name in fresh else None
+        if after.get(name) != was:
+            yield _problem(ANSWERS, f"the answer `{name}` was {was!r} and is {after.get(name)!r}")
 
 
 def _new_marker(update: Update, path: str) -> int | None:

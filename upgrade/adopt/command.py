@@ -129,7 +129,10 @@ def given(file: Path | None, pairs: Iterable[str]) -> dict[str, Any]:
     Raises:
         ProblemError: the file holds no answers, or a pair is none.
     """
-    answers = yaml.safe_load(file.read_text(encoding="utf-8")) if file else {}
+    try:
+        answers = yaml.safe_load(file.read_text(encoding="utf-8")) if file else {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        answers = None
     if not isinstance(answers, dict):
         raise ProblemError(Problem(Code.ADOPT_PROJECT, str(file), "holds no answers", "write `domain_name: Sales`, …"))
     for pair in pairs:

@@ -11,6 +11,7 @@ import yaml
 from building_block.messages import Code, Problem, ProblemError, one_line
 
 from upgrade.aside import Aside
+from upgrade.git import PLAIN
 
 
 @dataclass
@@ -123,8 +124,8 @@ class Plan:
             (root / path).write_bytes(text.encode())
         # By intent alone: what is added becomes an object, and the unit's own of the same content would be touched.
         git("add", "--intent-to-add", "--force", "--", *(f"{self.aside.below}{path}" for path in edits))
-        plain = ("--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
-        patch = git.bytes("diff", *plain, "HEAD", "--", self.aside.below or ".").decode()  # line ends and all
+        # Bytes, for the sake of the line ends.
+        patch = git.bytes("diff", "--no-renames", *PLAIN, "HEAD", "--", self.aside.below or ".").decode()
         git("reset", "--quiet", "--hard", "HEAD")
         return [f"git apply --index <<'PATCH'\n{patch}PATCH"]
 

@@ -78,7 +78,7 @@ def _call(command: str, arguments: list[str], *, to: str = "", source: str = "")
         _fetch(source or _source(project), template, to)
         path = os.pathsep.join(map(str, (template, template / "template" / "platform")))
         done = subprocess.run(
-            [sys.executable, "-m", "upgrade", command, str(project.root), *arguments],
+            [sys.executable, "-P", "-m", "upgrade", command, str(project.root), *arguments],
             env=os.environ | {"PYTHONPATH": path},
             check=False,
         )
@@ -114,7 +114,9 @@ def _fetch(source: str, folder: Path, to: str) -> None:
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"LC_ALL": "C"}
+    # A hook or an alias of git names its repository so; here another one is meant.
+    named = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+    environment = {key: value for key, value in os.environ.items() if key not in named} | {"LC_ALL": "C"}
     try:
         return subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S607
     except FileNotFoundError:
