@@ -162,14 +162,14 @@ PLANTS = {
         {"answer.region": Kind.QUESTION_NEEDED},
     ),
     "a question loses its default": (
-        ("copier.yml", "  default: Data products of {{ domain_name }}.\n", ""),
+        ("copier.yml", "  default: \"{{ domain_description | default('Data products of ' ~ domain_name ~ '.') }}\"\n", ""),
         {
             "answer.domain_purpose": Kind.QUESTION_NEEDED,
             "answer.domain_purpose.default": Kind.QUESTION_ADDED,
         },
     ),
     "a default is changed": (
-        ("copier.yml", "default: Data products of", "default: Products of"),
+        ("copier.yml", "default('Data products of", "default('Products of"),
         {"answer.domain_purpose.default": Kind.QUESTION_ADDED},
     ),
     "a validator is changed": (
