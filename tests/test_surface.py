@@ -35,6 +35,7 @@ AUTOMATION = "template/platform/building_block/automation.py"
 APPLY = 'Annotated[bool, typer.Option("--apply", help="Remove it; without this nothing is changed.")]'
 CHECK = "template/platform/building_block/data_check.py"
 PROJECT = "template/platform/building_block/project.py"
+DEFAULT = "\"{{ domain_description | default('Data products of ' ~ domain_name ~ '.') }}\""
 QUESTION = "\nregion:\n  type: str\n  help: Where?\n  choices: [north, south]\n  default: north\n"
 WARNS = re.search(r"\n\n\nWARNINGS.*", (ROOT / MESSAGES).read_text(encoding="utf-8"))[0]
 WARNS_OF_ONE_MORE = re.sub(r"frozenset\((?:\{(.*)\})?\)", r"frozenset({Code.PLANTED, \1})", WARNS)
@@ -162,7 +163,7 @@ PLANTS = {
         {"answer.region": Kind.QUESTION_NEEDED},
     ),
     "a question loses its default": (
-        ("copier.yml", "  default: \"{{ domain_description | default('Data products of ' ~ domain_name ~ '.') }}\"\n", ""),
+        ("copier.yml", f"  default: {DEFAULT}\n", ""),
         {
             "answer.domain_purpose": Kind.QUESTION_NEEDED,
             "answer.domain_purpose.default": Kind.QUESTION_ADDED,
