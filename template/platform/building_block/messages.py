@@ -128,7 +128,7 @@ WARNINGS = frozenset({Code.EXCEPTION_LONG})
 class Problem:
     """One thing that is wrong, told so that the reader can put it right without asking."""
 
-    code: Code
+    code: StrEnum
     where: str
     """File relative to the project's root, with ``:line`` where a line is known."""
     what: str

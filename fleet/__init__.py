@@ -1,0 +1,1 @@
+"""The platform team's roll-out tool: brings a release to every registered domain, ring by ring."""
