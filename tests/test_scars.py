@@ -159,7 +159,7 @@ def test_recopy_by_hand_overwrites_nothing_of_the_units(scarred, tmp_path):
     assert [path for path in changed if classes_of(path) != ["platform"]] == []
 
 
-def test_a_file_of_the_unit_that_copier_would_render_anew_stops_the_update(releasing, ready):
+def test_a_file_of_the_unit_that_a_release_calls_nobodys_stops_the_update(releasing, ready):
     releasing.replace("copier.yml", "    - /README.md\n", "")
     with pytest.raises(ProblemError, match=r"BB426 README\.md"):
         bring_to(releasing, ready, release(releasing))

@@ -1,6 +1,6 @@
 """A checkout aside of the unit's repository, in which an update may fail without anybody noticing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,22 +56,50 @@ class Home:
     @contextmanager
     def aside(self) -> Iterator["Aside"]:
         """Yield a checkout of HEAD; the unit's folder and repository are only read."""
-        with TemporaryDirectory(prefix="building-block-") as scratch:
-            folder = Path(scratch) / "repository"
-            git = Git(folder, settings(ALOOF))
-            folder.mkdir()
-            git("init", "--quiet")
-            # Fetched and not borrowed: writing an object that is there already would touch the file that it lies in.
-            git("fetch", "--quiet", "--no-tags", "--update-shallow", self.git.folder.as_uri(), "HEAD")
-            for setting in ("core.autocrlf", "core.eol", "core.fileMode", "core.longpaths", "core.symlinks"):
-                if value := self.git.tried("config", "--local", setting).stdout.strip():
-                    git("config", setting, value)
-            # Bytes are compared: nobody needs what a filter would make of a file, or fetch for it, as git-lfs does.
-            attributes = git.path("info/attributes")
-            attributes.parent.mkdir(exist_ok=True)
-            attributes.write_text("* -filter\n", encoding="utf-8")
-            git("reset", "--quiet", "--hard", "FETCH_HEAD")
-            yield Aside(git, self.below, Path(scratch))
+        kept = ("core.autocrlf", "core.eol", "core.fileMode", "core.longpaths", "core.symlinks")
+        found = {setting: self.git.tried("config", "--local", setting).stdout.strip() for setting in kept}
+        local = {setting: value for setting, value in found.items() if value}
+        with checked_out(self.git.folder.as_uri(), "HEAD", self.below, local=local) as aside:
+            yield aside
+
+
+@contextmanager
+def checked_out(
+    source: str,
+    revision: str,
+    below: str = "",
+    *,
+    local: Mapping[str, str] | None = None,
+    reach: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    shallow: bool = False,
+) -> Iterator["Aside"]:
+    """Yield a checkout aside of a revision of another repository, in which nothing of that repository's is run.
+
+    ``local`` are settings of the checkout, ``reach`` those by which git reaches the source, for the fetch alone;
+    ``environment`` holds more variables of every git there. With ``shallow`` its history is left where it is.
+
+    Raises:
+        ProblemError: it cannot be fetched.
+    """
+    with TemporaryDirectory(prefix="building-block-") as scratch:
+        folder = Path(scratch) / "repository"
+        variables = dict(environment or {})
+        git = Git(folder, settings(ALOOF) | variables)
+        folder.mkdir()
+        git("init", "--quiet")
+        # Fetched and not borrowed: writing an object that is there already would touch the file that it lies in.
+        depth = ["--depth=1"] if shallow else ["--update-shallow"]
+        reaching = Git(folder, settings(ALOOF | dict(reach or {})) | variables)
+        reaching("fetch", "--quiet", "--no-tags", *depth, source, revision)
+        for setting, value in (local or {}).items():
+            git("config", setting, value)
+        # Bytes are compared: nobody needs what a filter would make of a file, or fetch for it, as git-lfs does.
+        attributes = git.path("info/attributes")
+        attributes.parent.mkdir(exist_ok=True)
+        attributes.write_text("* -filter\n", encoding="utf-8")
+        git("reset", "--quiet", "--hard", "FETCH_HEAD")
+        yield Aside(git, below, Path(scratch))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from plumbum import ProcessExecutionError
 from upgrade.git import ALOOF, Git, settings
 
 RELEASES = "tests/releases.yml"
-IN_USE = {"name_in_use": True}
+_IN_USE = {"name_in_use": True}
 """By which a validator knows that a name that has become reserved is one that a project has."""
 _TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\.\d+)?")
 
@@ -110,8 +110,8 @@ class Template:
         Raises:
             ProblemError: the version refuses the answers.
         """
-        with said(f"rendering {version}"):
-            data = dict(answers) | IN_USE
+        with _said(f"rendering {version}"):
+            data = dict(answers) | _IN_USE
             with Copier(
                 str(self.root), folder, data=data, vcs_ref=version, defaults=True, quiet=True, overwrite=True
             ) as copier:
@@ -142,15 +142,13 @@ def _is_after(title: str, before: str) -> bool:
 
 
 @contextmanager
-def said(doing: str, git: Mapping[str, str] | None = None, **variables: str) -> Iterator[None]:
+def _said(doing: str) -> Iterator[None]:
     """Have copier run while git has none of a person's hooks, and turn what copier raises into one sentence.
-
-    ``git`` are more settings of git's, ``variables`` of the environment.
 
     Raises:
         ProblemError: instead of any error of copier.
     """
-    variables |= settings(ALOOF | {"commit.gpgSign": "false"} | dict(git or {}))
+    variables = settings(ALOOF)
     try:
         with plumbum.local.env(**variables), _environment(variables):
             yield

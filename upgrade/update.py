@@ -1,26 +1,41 @@
-"""``poe update``: a project brought to a release, in commits of nothing but the platform's files and derived ones."""
+"""``poe update``: a project brought to a release, in commits of nothing but the platform's files and derived ones.
+
+The release is rendered with the project's answers and its platform's files are laid over the project's, so that nothing
+has to be merged and no path of the unit's is ever written.
+"""
 
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from shutil import which
 
+import yaml
 from building_block.doctor import Examination
 from building_block.messages import Code, Problem, ProblemError, one_line
 from building_block.project import Project
-from building_block.upgrade import clone_url
-from copier._main import Worker
 from pathspec import GitIgnoreSpec
 
 from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
 from upgrade.landing import Landing
-from upgrade.template import IN_USE, Copier, Template, said
+from upgrade.template import Template
 from upgrade.tree import ANSWERS, Tree
 from upgrade.verify import Update, verify
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What became of the derived files."""
+
+    failures: list[str]
+    """The messages because of which they could not be written; then none was."""
+    notices: list[str]
+    """Sentences about lock files that are as they were."""
 
 
 @dataclass
@@ -56,8 +71,13 @@ def update(template: Template, aside: Aside, source: str = "") -> Prepared:
     return done
 
 
-def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
+def bring(
+    template: Template, aside: Aside, source: str = "", derive: Callable[[Path, Path], Derived] | None = None
+) -> Prepared:
     """Bring the checkout aside to the release: one commit of what had drifted, if anything had, and one of the update.
+
+    ``derive`` writes what is derived, in a project's folder, when it is given that and a fresh render of the release;
+    without it the project's own platform does.
 
     Raises:
         ProblemError: the project cannot be brought to that release, or the update did not keep what it must; the
@@ -70,7 +90,10 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     _may_go(template, start)
 
     old, new = (_Fresh.of(template, ref, start, aside) for ref in (template.commit(version), template.ref))
-    derived = template.classes()["derived"]
+    classes = template.classes()
+    derived = classes["derived"]
+    ProblemError.raise_any(_nobodys(new.tree, classes))
+    ProblemError.raise_any(_collisions(old.tree, new.tree, start))
     ProblemError.raise_any(_obstacles(start, old.tree, new.tree, derived))
     drifted = [path for path in old.tree.platform - {ANSWERS} if start.entries.get(path) != old.tree.entries.get(path)]
     done.kept = sorted(path for path in drifted if path in excepted)
@@ -79,32 +102,22 @@ def bring(template: Template, aside: Aside, source: str = "") -> Prepared:
     aside.commit("Restore files of the platform\n\n" + "\n".join(done.restored), author(start))
     based = aside.head()
 
-    old.give(aside, done.kept)  # so that nothing has to be merged
-    if source:
-        _record(aside.root / ANSWERS, start.answers["_src_path"], source)
-    aside.commit("For the time of the update", author(start))
-    _copier(template, aside, source or start.answers["_src_path"])
-    aside.git("reset", "--quiet", "--soft", based.commit)
-    for path in done.kept:
-        if path in based.entries:
-            aside.git("checkout", "--quiet", based.commit, "--", f"{aside.below}{path}")
-        else:
-            (aside.root / path).unlink(missing_ok=True)
-
-    generated = Environment.of_platform(aside.root).building_block(aside.root, "generate")
-    done.failures = failures(generated)
-    done.notices += _locked(aside.root, based)
+    new.give(aside, (old.tree.platform | new.tree.platform) - {*done.kept})
+    record_source(aside.root / ANSWERS, source or start.answers["_src_path"])
+    anew = (derive or _by_the_project)(aside.root, new.folder)
+    done.failures, done.notices = anew.failures, anew.notices
     aside.commit(f"Update the building block from {done.before} to {done.after}", author(start))
     updated = aside.head()
 
-    ProblemError.raise_any(_collisions(old.tree, new.tree, start))
     ProblemError.raise_any(_beside(start, based, done.restored, aside))
     ProblemError.raise_any(verify(Update(based, updated, new.tree, derived, excepted=done.kept)))
     return done
 
 
-def _record(answers: Path, old: str, new: str) -> None:
-    text = answers.read_text(encoding="utf-8").replace(f"_src_path: {old}", f"_src_path: {new}")
+def record_source(answers: Path, source: str) -> None:
+    """Write into rendered answers from where the project is updated: not the clone that they were rendered from."""
+    line = yaml.safe_dump({"_src_path": source}, width=sys.maxsize, allow_unicode=True).strip()
+    text = re.sub(r"^_src_path:.*(\n[ ].*)*$", lambda _: line, answers.read_text(encoding="utf-8"), flags=re.MULTILINE)
     answers.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -182,36 +195,50 @@ def _beside(start: Tree, based: Tree, restored: Collection[str], aside: Aside) -
         yield Problem(Code.UPGRADE_VERIFY, path, "is the unit's own and was changed", write)
 
 
+def _nobodys(new: Tree, classes: Mapping[str, GitIgnoreSpec]) -> Iterator[Problem]:
+    """Yield each rendered file that the release has forgotten to call somebody's."""
+    for path in sorted(new.entries.keys() - new.platform):
+        if not (classes["domain"].match_file(path) or classes["derived"].match_file(path)):
+            write = "nothing was changed in your project; tell the platform team"
+            yield Problem(Code.UPGRADE_VERIFY, path, "comes with the release and is in no list of owners", write)
+
+
 def _collisions(old: Tree, new: Tree, start: Tree) -> Iterator[Problem]:
-    """Yield each file of the unit where the new release has one of its own; before the verifier finds it replaced."""
+    """Yield each file of the unit where the new release has one of its own."""
     for path in sorted((new.platform - old.platform) & start.entries.keys()):
         write = "move it out of the way, commit, and begin again; your file was not touched"
         yield Problem(Code.UPGRADE_COLLISION, path, "is a file of yours, and the new release has one there", write)
 
 
-def _copier(template: Template, aside: Aside, source: str) -> None:
-    """Run copier's update; the template is fetched from the clone at hand instead of over the network again."""
-    instead = {f"url.{template.root}.insteadOf": clone_url(source)}
-    # The person's own cache shall hold what the network gives.
-    with said(f"the update to {template.ref}", instead, COPIER_CACHE_DIR=str(aside.scratch / "cache")):
-        of = Worker if aside.git.tried("config", "core.fileMode").stdout.strip() == "false" else Copier
-        options = {"data": IN_USE, "defaults": True, "overwrite": True, "quiet": True, "conflict": "rej"}
-        with of(dst_path=aside.root, vcs_ref=template.ref, **options) as copier:
-            copier.run_update()
+def _by_the_project(root: Path, _: Path) -> Derived:
+    generated = Environment.of_platform(root).building_block(root, "generate")
+    return Derived(failures(generated), [*filter(None, map(partial(locked, root), LOCKS))])
 
 
-def _locked(root: Path, before: Tree) -> list[str]:
-    """Bring the lock files up to date that the unit has committed; return a sentence for each that could not be."""
-    notices = []
-    for lock, tool in (("uv.lock", "uv"), ("pixi.lock", "pixi")):
-        if lock not in before.entries:
-            continue
-        command = which(tool)
-        done = command and subprocess.run([command, "lock"], cwd=root, capture_output=True, text=True, check=False)
-        if not done or done.returncode:
-            why = one_line(done.stderr) if done else f"{tool} is not installed"
-            notices.append(f"{lock} is as it was ({why}): write `{tool} lock` and commit it")
-    return notices
+LOCKS = {"uv.lock": ("uv", "lock"), "pixi.lock": ("pixi", "lock")}
+"""Lock file → the command that brings it up to date."""
+
+
+def locked(root: Path, lock: str, *options: str, **environment: str) -> str:
+    """Bring a lock file up to date, if the project has one; return a sentence when that could not be done."""
+    if not (root / lock).is_file():
+        return ""
+    tool, *arguments = LOCKS[lock]
+    if not (command := which(tool)):
+        why = f"{tool} is not installed"
+    else:
+        done = subprocess.run(
+            [command, *arguments, *options],
+            cwd=root,
+            env=environment or None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return ""
+        why = one_line(done.stderr)
+    return f"{lock} is as it was ({why}): write `{tool} lock` and commit it"
 
 
 # What the project's own check says ------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from upgrade.environment import Environment
 from upgrade.git import Git
 from upgrade.template import Template
 from upgrade.tree import ANSWERS
-from upgrade.update import failures
+from upgrade.update import failures, record_source
 
 _EXAMPLES = re.compile(r"dbt/generated/.*|docs/contracts/.*")
 """Derived files that a fresh project has of the example: the unit's are written from its own."""
@@ -72,7 +72,7 @@ class Adoption:
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(self.plan.rendered / path, target)
-        _record(self.aside.root / ANSWERS, source)
+        record_source(self.aside.root / ANSWERS, source)
         environment = Environment.of(self.aside.root)
         ProblemError.raise_any(
             Problem(Code.ADOPT_DBT, "settings", f"the derived files cannot be written: {said}", "put that right first")
@@ -148,12 +148,6 @@ def origin(template: Path) -> str:
     """Return where others find the template: what its clone was cloned from, without a password, or its folder."""
     found = Git(template).tried("remote", "get-url", "origin").stdout.strip()
     return re.sub(r"^(\w+://)[^/@]*:[^/@]*@", r"\1", found) or str(template)
-
-
-def _record(answers: Path, source: str) -> None:
-    """Write from where the project was stamped: not the clone in a scratch folder."""
-    text = re.sub(r"^_src_path: .*$", lambda _: f"_src_path: {source}", answers.read_text(encoding="utf-8"), flags=re.M)
-    answers.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _unanswered(template: Template, answers: Mapping[str, Any]) -> Iterator[Problem]:
