@@ -18,6 +18,7 @@ class FleetCode(StrEnum):
     BRANCH = "FL204"
     PUSH = "FL205"
     TIME = "FL206"
+    CRASH = "FL207"
 
     FORGE = "FL301"
     FORGE_ACCESS = "FL302"

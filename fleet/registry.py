@@ -53,6 +53,11 @@ class Domain(_Declared):
     skip: str | None = Field(None, min_length=1, description="why it is left alone", examples=["moves house in May"])
     location: Location | None = Field(None, description="how a central Dagster reaches it")
 
+    @property
+    def branch(self) -> str:
+        """The one branch of the fleet for it: a newer release takes the place of an older one there."""
+        return f"platform-update-{self.name}" if self.folder else "platform-update"
+
 
 class Ring(_Declared):
     """One ring: the domains that a release reaches together."""
@@ -124,6 +129,11 @@ class Fleet:
         ]
         ProblemError.raise_any(problems)
         return cls(folder, declared.forge, tuple(declared.domains), tuple(rings.rings))
+
+    @property
+    def cache(self) -> Path:
+        """Where the fleet remembers what it has seen of each domain; ignored by git, and may be deleted."""
+        return self.folder / ".cache"
 
     def of_ring(self, ring: Ring) -> list[Domain]:
         """Return the domains of a ring, in the order in which they are declared."""

@@ -55,7 +55,7 @@ class Forge(Protocol):
     def clone_url(self, repository: str) -> str:
         """Return what git fetches from and pushes to; without a credential in it."""
 
-    def git_settings(self) -> Mapping[str, str]:
+    def git_settings(self, repository: str) -> Mapping[str, str]:
         """Return the settings by which git may read and push there: they hold credentials, and are never logged."""
 
     def look_up(self, repository: str) -> Repository:

@@ -1,0 +1,213 @@
+"""``fleet <command>``: what the platform team calls. Exit codes: 0 fine, 2 pending, 3 needs a person, 1 an error."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from building_block.messages import Problem, ProblemError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fleet.campaign import Campaign, campaign
+from fleet.messages import FleetCode
+from fleet.registry import Domain, Fleet
+from fleet.standing import RingStanding, Verdict
+
+FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
+
+console = Console(highlight=False, soft_wrap=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+To = Annotated[str, typer.Option(help="The release, such as v1.2.0; default: the newest.")]
+Only = Annotated[list[str] | None, typer.Option(help="A domain; give it again for more.")]
+InRing = Annotated[str, typer.Option("--ring", help="A ring.")]
+
+
+@app.callback()
+def _commands(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Option("--fleet", envvar="FLEET", help="The folder of domains.yaml and rings.yaml.")
+    ] = Path("rollout"),
+) -> None:
+    """Bring releases of the building block to every registered domain, ring by ring."""
+    context.obj = folder
+
+
+@app.command()
+def plan(context: typer.Context, to: To = "", ring: InRing = "", only: Only = None) -> None:
+    """Say which projects an update would change, which files, and which need a person; nothing is touched."""
+    fleet = _fleet(context)
+    with _campaign(fleet, to) as one:
+        domains = _chosen(fleet, ring, only)
+        left = [domain for domain in domains if domain.skip or domain.pinned]
+        for domain in left:
+            console.print(f"{domain.name}: left: {domain.skip or f'stays at {domain.pinned}'}", markup=False)
+        persons = 0
+        todo = [domain for domain in domains if domain not in left]
+        for ended in _progress(one.plan(todo), len(todo), one.version):
+            done = ended.result
+            if done is None:
+                persons += 1
+                _say(f"{ended.job.domain}: needs a person", ended.problems)
+            elif done.became == "current":
+                _say(f"{done.domain}: has {done.before}")
+            else:
+                persons += bool(done.asks)
+                _say(f"{done.domain}: {done.before} → {one.version}, {len(done.changed)} files", done.asks)
+                for path in done.changed:
+                    mark = " (you restore a unit's change)" if path in done.restored else ""
+                    console.print(f"    {path}{mark}", markup=False, style="dim")
+    raise SystemExit(PERSON if persons else FINE)
+
+
+@app.command()
+def apply(
+    context: typer.Context,
+    to: To = "",
+    ring: InRing = "",
+    only: Only = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after a pause or a broken-off call: what is done is passed over.")
+    ] = False,
+) -> None:
+    """Propose a release to the rings that it has reached, or to one ring, as pull requests."""
+    fleet = _fleet(context)
+    with _campaign(fleet, to, alone=True) as one:
+        _go_on(one, resume=resume)
+        rings = one.rings()
+        chosen = [fleet.domain(name) for name in only or ()]
+        if ring:
+            one.may_open(rings, fleet.ring(ring))
+            wanted = [each for each in rings if each.ring.name == ring]
+        else:
+            wanted = [each for number, each in enumerate(rings) if number == 0 or each.is_begun]
+        raise SystemExit(_apply(one, wanted, chosen, resume=resume))
+
+
+@app.command()
+def promote(context: typer.Context, to: To = "") -> None:
+    """Open the next ring, if the one before has passed: enough domains are well, for long enough."""
+    fleet = _fleet(context)
+    with _campaign(fleet, to, alone=True) as one:
+        _go_on(one, resume=False)
+        rings = one.rings()
+        for each in rings:
+            verdict, why = each.verdict(datetime.now(UTC))
+            if verdict is Verdict.PASSED:
+                console.print(f"[green]✓[/] {each.ring.name}: {why}")
+                continue
+            if not each.is_begun:
+                console.print(f"{each.ring.name} opens")
+                raise SystemExit(_apply(one, [each], (), resume=False))
+            console.print(f"{each.ring.name}: {verdict}: {why}", markup=False)
+            raise SystemExit(PERSON if verdict is Verdict.FAILED else PENDING)
+        console.print(f"{one.version} has reached every ring")
+
+
+def _apply(one: Campaign, rings: Iterable[RingStanding], only: Iterable[Domain], *, resume: bool) -> int:
+    only, persons, waiting = [*only], 0, 0
+    for each in rings:
+        number = sum(not only or standing.domain in only for standing in each.domains)
+        console.print(f"[bold]{each.ring.name}[/] ← {one.version}")
+        for result in _progress(one.apply(each, only, resume=resume), number, each.ring.name):
+            persons += result.needs_person
+            waiting += result.waits
+            _say(f"{result.domain}: {result.what}", result.problems)
+    return PERSON if persons else PENDING if waiting else FINE
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    why: Annotated[str, typer.Option(help="Told to whoever tries to go on.")],
+    to: To = "",
+) -> None:
+    """Stop a campaign: nothing more is proposed until `fleet apply --resume`."""
+    with _campaign(_fleet(context), to) as one:
+        one.log.add(one.version, "paused", why=why)
+        console.print(f"{one.version} is paused; `fleet apply --to {one.version} --resume` goes on")
+
+
+@app.command()
+def close(
+    context: typer.Context,
+    why: Annotated[str, typer.Option(help="Told to the units in each pull request.")],
+    to: To = "",
+) -> None:
+    """Withdraw a release: close its open pull requests."""
+    with _campaign(_fleet(context), to, alone=True) as one:
+        results = [*one.close(why)]
+        for result in results:
+            _say(f"{result.domain}: {result.what}", result.problems)
+        console.print(f"{len(results)} closed")
+        raise SystemExit(PERSON if any(result.needs_person for result in results) else FINE)
+
+
+# What commands have in common -----------------------------------------------------------------------------------------
+
+
+def _fleet(context: typer.Context) -> Fleet:
+    return Fleet.read(context.obj)
+
+
+@contextmanager
+def _campaign(fleet: Fleet, to: str, *, alone: bool = False) -> Iterator[Campaign]:
+    from fleet.forges.place import forge_of  # GitHub's client is loaded by who asks a forge
+
+    with campaign(fleet, forge_of(fleet), to, alone=alone) as one:
+        yield one
+
+
+def _chosen(fleet: Fleet, ring: str, only: Iterable[str] | None) -> list[Domain]:
+    chosen = [fleet.domain(name) for name in only or ()] or [*fleet.domains]
+    return [domain for domain in chosen if not ring or domain.ring == fleet.ring(ring).name]
+
+
+def _go_on(one: Campaign, *, resume: bool) -> None:
+    why = one.log.paused(one.version)
+    if why is not None and not resume:
+        what, write = f"the campaign is paused: {why}", f"`fleet apply --to {one.version} --resume` when it may go on"
+        raise ProblemError(Problem(FleetCode.PAUSED, one.version, what, write))
+    one.log.add(one.version, "resumed" if why is not None else "begun")
+
+
+def _say(line: str, problems: Iterable[str] = ()) -> None:
+    console.print(line, markup=False)
+    for problem in problems:
+        console.print(f"    {problem}", markup=False)
+
+
+def _progress(results: Iterable, total: int, name: str) -> Iterator:
+    """Yield the results under a bar that moves with each; without a terminal there is none."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=total)
+        for result in results:
+            yield result
+            bar.advance(task)
+
+
+def main() -> None:
+    """Run a command; what a person can put right ends in its messages and exit code 1, never in a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except ProblemError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        held = {FleetCode.RING_CLOSED: PENDING, FleetCode.RING_FAILED: PERSON, FleetCode.PAUSED: PENDING}
+        code = held.get(error.problems[0].code, ERROR)
+    except click.ClickException as error:  # whose own code would be 2, which says pending here
+        error.show()
+        code = ERROR
+    except (click.Abort, KeyboardInterrupt):
+        code = ERROR
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Runs jobs side by side, each in a process of its own with a time limit: one that hangs or dies stops no other."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any, Generic, TypeVar
+
+from building_block.messages import Problem, ProblemError, one_line
+
+from fleet.messages import FleetCode
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_PRELOADED = ["fleet.work", "fleet.survey", "copier", "plumbum", "jinja2"]
+
+
+@dataclass(frozen=True)
+class Ended(Generic[Job, Result]):
+    """How a job ended."""
+
+    job: Job
+    seconds: float
+    result: Result | None = None
+    problems: tuple[str, ...] = ()
+    """Messages, where it has no result."""
+    crash: str = ""
+    """What is for whoever maintains the fleet: the traceback of what should not have happened."""
+
+
+def run(
+    work: Callable[[Job], Result], jobs: Iterable[Job], *, at_once: int, limit: float, scratch: Path
+) -> Iterator[Ended[Job, Result]]:
+    """Yield how each job ended, as they end; the next one is only taken from ``jobs`` when there is room for it.
+
+    ``str(job)`` names it in messages. ``limit`` is how many seconds one may take; ``scratch`` is where each gets a
+    folder for temporary files of its own.
+    A job's process and all that it started are gone when it has ended, and when this process ends.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    running: dict[Connection, _Running] = {}
+    waiting = iter(jobs)
+    exhausted = False
+    try:
+        while True:
+            while not exhausted and len(running) < at_once:
+                try:
+                    job = next(waiting)
+                except StopIteration:
+                    exhausted = True
+                    break
+                one = _Running.start(context, work, job, scratch)
+                running[one.answer] = one
+            if not running:
+                return
+            soonest = min(one.started for one in running.values()) + limit - time.monotonic()
+            for answer in wait([*running], timeout=max(0, soonest)):
+                yield running.pop(answer).ended()
+            for answer, one in [*running.items()]:
+                if time.monotonic() - one.started > limit:
+                    one.kill()
+                    del running[answer]
+                    what = f"took longer than {limit:.0f} s and was ended; nothing was pushed by halves"
+                    problem = Problem(
+                        FleetCode.TIME, str(one.job), what, "look whether the remote answers, and begin again"
+                    )
+                    yield Ended(one.job, time.monotonic() - one.started, problems=(str(problem),))
+    finally:
+        for one in running.values():
+            one.kill()
+
+
+@dataclass
+class _Running(Generic[Job]):
+    job: Job
+    process: Any
+    answer: Connection
+    folder: str
+    """For what it writes; gone when it has ended."""
+    started: float
+
+    @classmethod
+    def start(cls, context: Any, work: Callable[[Job], Any], job: Job, scratch: Path) -> "_Running[Job]":
+        answer, ours = context.Pipe(duplex=False)
+        folder = mkdtemp(dir=scratch)
+        process = context.Process(target=_child, args=(work, job, ours, folder), daemon=True)
+        process.start()
+        ours.close()
+        return cls(job, process, answer, folder, time.monotonic())
+
+    def ended(self) -> Ended[Job, Any]:
+        try:
+            result, problems, crash = self.answer.recv()
+        except EOFError:
+            self.process.join()
+            result, problems, crash = None, (), f"the process ended with {self.process.exitcode}"
+        if crash:
+            what = f"the fleet itself failed here: {one_line(crash.strip().splitlines()[-1])}"
+            write = "tell who maintains the fleet; the others went on"
+            problems = (str(Problem(FleetCode.CRASH, str(self.job), what, write)),)
+        self.kill()
+        return Ended(self.job, time.monotonic() - self.started, result, problems, crash)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.join()
+        self.answer.close()
+        rmtree(self.folder, ignore_errors=True)
+
+
+def _child(work: Callable[[Any], Any], job: Any, answer: Connection, folder: str) -> None:
+    os.setsid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ |= {"TMPDIR": folder, "COPIER_CACHE_DIR": folder}
+    import tempfile
+
+    tempfile.tempdir = folder
+    try:
+        answer.send((work(job), (), ""))
+    except ProblemError as error:
+        answer.send((None, tuple(map(str, error.problems)), ""))
+    except BaseException:
+        answer.send((None, (), traceback.format_exc()))
+    answer.close()
+
+
+def _end_with_parent() -> None:
+    """End this process and what it started when the one that gave the job is gone, killed perhaps."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,149 @@
+"""A domain's repository as the fleet reaches it: looked at, fetched from and pushed to by git, never trusted."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from building_block.messages import Problem, ProblemError, one_line
+
+from fleet.forges import Forge
+from fleet.messages import FleetCode
+from fleet.registry import Domain
+from upgrade.aside import Aside, checked_out
+from upgrade.git import ALOOF, Git, settings
+
+AUTHOR = ("Building block", "building-block@noreply.invalid")
+"""In whose name the fleet commits, everywhere, so that the same input makes the same commit."""
+
+_PLAIN = {"commit.gpgSign": "false", "core.fsmonitor": "false", "fetch.fsckObjects": "true", "gc.auto": "0"}
+_VARIABLES = {
+    "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+}
+
+
+@dataclass(frozen=True)
+class Heads:
+    """What a repository has at one moment."""
+
+    branch: str
+    """Its default branch."""
+    head: str
+    """The commit of that."""
+    proposed: str
+    """The commit of the fleet's branch; empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a repository is, and how git reaches it."""
+
+    url: str
+    branch: str
+    """The fleet's in it."""
+    reach: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Settings of git, which may hold a credential."""
+
+    def heads(self) -> Heads:
+        """Return what is there now.
+
+        Raises:
+            ProblemError: it cannot be reached, or has no commit.
+        """
+        wanted = ("HEAD", f"refs/heads/{self.branch}")
+        listed = self._git(Path()).tried("ls-remote", "--symref", "--quiet", self.url, *wanted)
+        if listed.returncode:
+            raise self._unreachable(listed.stderr)
+        branch, found = "", {}
+        for line in listed.stdout.splitlines():
+            value, _, name = line.partition("\t")
+            if value.startswith("ref: "):
+                branch = value.removeprefix("ref: refs/heads/")
+            else:
+                found[name] = value
+        if "HEAD" not in found:
+            what, write = "the repository has no commit", "push the project to it, or remove it from domains.yaml"
+            raise ProblemError(Problem(FleetCode.NOT_ENROLLED, self.url, what, write))
+        return Heads(branch, found["HEAD"], found.get(f"refs/heads/{self.branch}", ""))
+
+    @contextmanager
+    def checked_out(self, commit: str, below: str, committed_at: str) -> Iterator[Aside]:
+        """Yield a checkout of a commit, alone, whose commits are the same whenever and wherever they are made.
+
+        Raises:
+            ProblemError: it cannot be fetched, or something in it leads out of the checkout.
+        """
+        who = {}
+        for role in ("AUTHOR", "COMMITTER"):
+            who |= {f"GIT_{role}_NAME": AUTHOR[0], f"GIT_{role}_EMAIL": AUTHOR[1], f"GIT_{role}_DATE": committed_at}
+        with ExitStack() as stack:
+            try:
+                aside = stack.enter_context(
+                    checked_out(
+                        self.url,
+                        commit,
+                        below,
+                        local=_PLAIN,
+                        reach=_PLAIN | self.reach,
+                        environment=_VARIABLES | who,
+                        shallow=True,
+                    )
+                )
+            except ProblemError as error:
+                raise self._unreachable(error.problems[0].what) from None
+            ProblemError.raise_any(_ways_out(aside))
+            yield aside
+
+    def is_ours(self, aside: Aside, commit: str) -> bool:
+        """Say whether the fleet made a commit that the remote has."""
+        git = self._git(aside.git.folder)
+        git("fetch", "--quiet", "--no-tags", "--depth=1", self.url, commit)
+        return git("show", "--no-patch", "--format=%ae%n%ce", commit).split() == [AUTHOR[1], AUTHOR[1]]
+
+    def push(self, aside: Aside, commit: str, expected: str) -> None:
+        """Let the fleet's branch be a commit of the checkout, where it still is ``expected``; empty: where none is.
+
+        Raises:
+            ProblemError: the remote refuses it, or has another one meanwhile; then nothing was pushed.
+        """
+        lease = f"--force-with-lease=refs/heads/{self.branch}:{expected}"
+        refspec = f"{commit}:refs/heads/{self.branch}"
+        pushed = self._git(aside.git.folder).tried("push", "--quiet", "--no-verify", lease, self.url, refspec)
+        if pushed.returncode and self.heads().proposed != commit:  # a connection may break when all was done
+            what = f"the push of {self.branch} was refused: {one_line(_reason(pushed.stderr))}"
+            write = f"let the fleet push {self.branch} there, then `fleet apply --resume`"
+            raise ProblemError(Problem(FleetCode.PUSH, self.url, what, write))
+
+    def _git(self, folder: Path) -> Git:
+        return Git(folder, settings(ALOOF | _PLAIN | dict(self.reach)) | _VARIABLES)
+
+    def _unreachable(self, said: str) -> ProblemError:
+        what = f"the repository cannot be read: {one_line(_reason(said))}"
+        write = "look whether it is there and the fleet may read it, then begin again"
+        return ProblemError(Problem(FleetCode.REMOTE, self.url, what, write))
+
+
+def remote_of(forge: Forge, domain: Domain) -> Remote:
+    """Return where a registered domain's repository is."""
+    reach = forge.git_settings(domain.repository)
+    return Remote(forge.clone_url(domain.repository), domain.branch, reach)
+
+
+def _reason(said: str) -> str:
+    """Return what git said without its advice: the lines of the remote and of what failed."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("hint:")]
+    return " ".join(lines)
+
+
+def _ways_out(aside: Aside) -> Iterator[Problem]:
+    """Yield each symbolic link through which a file outside of the checkout would be read."""
+    root = aside.git.folder.resolve()
+    for path, entry in aside.head().entries.items():
+        if not entry.is_link:
+            continue
+        leads_to = (aside.root / path).resolve()
+        if not leads_to.is_relative_to(root) or ".git" in leads_to.relative_to(root).parts:
+            what, write = "is a symbolic link that leads out of the repository", "put a file or a folder there"
+            yield Problem(FleetCode.HOSTILE, path, what, write)
