@@ -177,7 +177,7 @@ class LocalForge:
     def create(self, repository: str) -> Path:
         """Make an empty repository with the default branch main, and return where it lies."""
         path = self._named(repository)
-        if path.exists():
+        if path.is_dir() and not path.is_symlink():
             what, write = "is there already", "take another name"
             raise ProblemError(Problem(FleetCode.FORGE, repository, what, write))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,8 +194,8 @@ class LocalForge:
             hook.parent.mkdir()
             hook.write_text(_HOOK, encoding="utf-8")
             hook.chmod(0o755)
+            path.unlink(missing_ok=True)  # where one was renamed, the name is free again
             os.replace(made, path)
-        self._moved(repository).unlink(missing_ok=True)
         return path
 
     def archive(self, repository: str) -> None:
@@ -209,15 +209,15 @@ class LocalForge:
     def rename(self, repository: str, name: str) -> None:
         """Give a repository another name; it is found by the one that it had, too."""
         path, new = self.path(repository), self._named(name)
-        if new.exists():
+        if new.is_dir() and not new.is_symlink():
             raise ProblemError(Problem(FleetCode.FORGE, name, "is there already", "take another name"))
         with self._lock(path):
             new.parent.mkdir(parents=True, exist_ok=True)
+            new.unlink(missing_ok=True)
             os.replace(path, new)
             if path.with_suffix(".pulls").exists():
                 os.replace(path.with_suffix(".pulls"), new.with_suffix(".pulls"))
-            self._moved(name).unlink(missing_ok=True)
-            _write(self._moved(repository), name)
+            path.symlink_to(os.path.relpath(new, path.parent))  # git finds it by that, too, as it does on forges
 
     def merge(self, repository: str, number: int) -> str:
         """Merge an open pull request into its base and return the merge's commit; refuse conflicts."""
@@ -257,17 +257,12 @@ class LocalForge:
 
     def repositories(self) -> list[str]:
         """Return the names of all repositories."""
-        return sorted(f"{path.parent.name}/{path.stem}" for path in self.folder.glob("*/*.git"))
+        found = (path for path in self.folder.glob("*/*.git") if not path.is_symlink())
+        return sorted(f"{path.parent.name}/{path.stem}" for path in found)
 
     def path(self, repository: str) -> Path:
         """Return where a repository lies, by its name or one that it had; raise ProblemError if there is none."""
-        path, seen = self._named(repository), {repository}
-        while not path.is_dir() and self._moved(repository).is_file():
-            repository = self._moved(repository).read_text(encoding="utf-8")
-            if repository in seen:
-                break
-            seen.add(repository)
-            path = self._named(repository)
+        path = self._named(repository).resolve()
         if not path.is_dir():
             what, write = "the forge has no such repository", f"put its name right, or make it in {self.folder}"
             raise ProblemError(Problem(FleetCode.REMOTE, repository, what, write))
@@ -295,11 +290,7 @@ class LocalForge:
         if not _NAME.fullmatch(repository):
             what, write = "is no name of a repository", "write `<organisation>/<name>`, for example `acme/sales-data`"
             raise ProblemError(Problem(FleetCode.REMOTE, repository, what, write))
-        return self.folder.absolute() / f"{repository}.git"
-
-    def _moved(self, repository: str) -> Path:
-        """Return the file that says what a repository of this name is called now."""
-        return self.folder.absolute() / f"{repository}.moved"
+        return self.folder.resolve() / f"{repository}.git"
 
     def _must_be_writable(self, repository: str) -> None:
         if self.look_up(repository).is_archived:
