@@ -65,13 +65,13 @@ class Forge(Protocol):
         """Return all pull requests from a branch of the repository itself, the newest first, closed ones too."""
 
     def open(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
-        """Propose a pushed branch for ``base``."""
+        """Propose a pushed branch for ``base``; return the open pull request that does so already, if there is one."""
 
     def edit(self, repository: str, number: int, title: str, body: str) -> PullRequest:
-        """Give an open pull request another title and body."""
+        """Give a pull request another title and body."""
 
     def close(self, repository: str, number: int, comment: str) -> None:
-        """Close an open pull request and say why."""
+        """Close a pull request and say why; one that has ended stays as it is."""
 
     def checks(self, repository: str, commit: str) -> Checks:
         """Return what CI says of a commit."""
