@@ -1,7 +1,8 @@
 """``fleet <command>``: what the platform team calls. Exit codes: 0 fine, 2 pending, 3 needs a person, 1 an error."""
 
+import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +15,27 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fleet.campaign import Campaign, campaign
+from fleet.drift import told
+from fleet.forges.place import at
 from fleet.messages import FleetCode
+from fleet.page import histories, page
 from fleet.registry import Domain, Fleet
+from fleet.releases import Releases
+from fleet.report import report as report_of
 from fleet.standing import RingStanding, Verdict
+from fleet.lineage import ask, faults
+from fleet.workspace import left_out
+from fleet.workspace import workspace as workspace_of
+from fleet.status import as_json as rows_as_json
+from fleet.status import status as status_of
+from fleet.status import table
+from fleet.work import Outcome
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
 
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console.width = 200
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 To = Annotated[str, typer.Option(help="The release, such as v1.2.0; default: the newest.")]
@@ -37,6 +52,58 @@ def _commands(
 ) -> None:
     """Bring releases of the building block to every registered domain, ring by ring."""
     context.obj = folder
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it for a script.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page that explains itself.", dir_okay=False)] = None,
+) -> None:
+    """Show where every domain stands: its version, what it changed, what is proposed to it."""
+    fleet = _fleet(context)
+    with _campaign(fleet, "") as one, _bar(len(fleet.domains), "looking") as seen:
+        releases = Releases(one.template)
+        rows = status_of(fleet, one.forge, releases, seen)
+        if html:
+            html.write_text(page(rows, releases, one.log, histories(fleet, one.forge)), encoding="utf-8")
+    if as_json:
+        print(json.dumps(rows_as_json(rows), indent=1))
+    elif html:
+        console.print(f"wrote {html}", markup=False)
+    else:
+        console.print(table(rows), no_wrap=True)
+        for row in rows:
+            for problem in row.problems:
+                console.print(problem, markup=False)
+    behind = any(row.behind and not row.domain.skip and not row.domain.pinned for row in rows)
+    raise SystemExit(PERSON if any(row.needs_person for row in rows) else PENDING if behind else FINE)
+
+
+@app.command()
+def drift(context: typer.Context, only: Only = None) -> None:
+    """Show what the domains changed in files of the platform, and which changes recur: candidates for the template."""
+    fleet = _fleet(context)
+    domains = [domain for domain in _chosen(fleet, "", only) if not domain.skip]
+    with _campaign(fleet, "") as one:
+        found, failed = [], []
+        for ended in _progress(one.drift(domains), len(domains), "looking"):
+            found += ended.result or []
+            failed += ended.problems
+    print(*told(sorted(found, key=lambda change: (change.domain, change.path))), sep="\n")
+    print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
+    raise SystemExit(PERSON if failed else FINE)
+
+
+@app.command()
+def report(context: typer.Context, to: To = "") -> None:
+    """Print how a campaign goes, in Markdown."""
+    with _campaign(_fleet(context), to) as one:
+        rings, now = one.rings(), datetime.now(UTC)
+        print(report_of(one.version, rings, one.log, now))
+    verdicts = {ring.verdict(now)[0] for ring in rings if ring.is_begun}
+    all_passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
+    raise SystemExit(PERSON if Verdict.FAILED in verdicts else FINE if all_passed else PENDING)
 
 
 @app.command()
@@ -60,9 +127,7 @@ def plan(context: typer.Context, to: To = "", ring: InRing = "", only: Only = No
             else:
                 persons += bool(done.asks)
                 _say(f"{done.domain}: {done.before} → {one.version}, {len(done.changed)} files", done.asks)
-                for path in done.changed:
-                    mark = " (you restore a unit's change)" if path in done.restored else ""
-                    console.print(f"    {path}{mark}", markup=False, style="dim")
+                _say_files(done)
     raise SystemExit(PERSON if persons else FINE)
 
 
@@ -123,6 +188,24 @@ def _apply(one: Campaign, rings: Iterable[RingStanding], only: Iterable[Domain],
 
 
 @app.command()
+def workspace(
+    context: typer.Context,
+    output: Annotated[Path | None, typer.Option(help="The file; default: print it.", dir_okay=False)] = None,
+    check: Annotated[str, typer.Option(help="The URL of the central Dagster: say what is wrong there.")] = "",
+) -> None:
+    """Write the workspace with which a central Dagster sees every domain, or check the one that runs."""
+    fleet = _fleet(context)
+    if check:
+        ProblemError.raise_any(faults(fleet, ask(check)))
+        return
+    print(*left_out(fleet), sep="\n", end="\n" if left_out(fleet) else "", file=sys.stderr)
+    if output:
+        output.write_text(workspace_of(fleet), encoding="utf-8")
+    else:
+        print(workspace_of(fleet), end="")
+
+
+@app.command()
 def pause(
     context: typer.Context,
     why: Annotated[str, typer.Option(help="Told to whoever tries to go on.")],
@@ -158,9 +241,7 @@ def _fleet(context: typer.Context) -> Fleet:
 
 @contextmanager
 def _campaign(fleet: Fleet, to: str, *, alone: bool = False) -> Iterator[Campaign]:
-    from fleet.forges.place import forge_of  # GitHub's client is loaded by who asks a forge
-
-    with campaign(fleet, forge_of(fleet), to, alone=alone) as one:
+    with campaign(fleet, at(fleet.place, fleet.folder), to, alone=alone) as one:
         yield one
 
 
@@ -183,14 +264,31 @@ def _say(line: str, problems: Iterable[str] = ()) -> None:
         console.print(f"    {problem}", markup=False)
 
 
+def _say_files(done: Outcome) -> None:
+    """Print which files an update changes: those of the platform's own folder by their number alone."""
+    inside = [path for path in done.changed if path.startswith("platform/")]
+    for path in (*(path for path in done.changed if path not in inside), f"platform/ ({len(inside)} files)"):
+        console.print(f"    {path}", markup=False, style="dim")
+    for path in done.restored:
+        console.print(f"    the unit's change of {path} is taken back", markup=False)
+
+
 def _progress(results: Iterable, total: int, name: str) -> Iterator:
-    """Yield the results under a bar that moves with each; without a terminal there is none."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(name, total=total)
-        for result in results:
+    """Yield the results under a bar that moves with each."""
+    with _bar(total, name) as seen:
+        for number, result in enumerate(results, 1):
             yield result
-            bar.advance(task)
+            seen(number)
+
+
+@contextmanager
+def _bar(total: int, name: str) -> Iterator[Callable[[int], None]]:
+    """Yield what moves a bar to a number; without a terminal there is none."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    progress = Console(stderr=True)
+    with Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda number: bar.update(task, completed=number)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from building_block.messages import Problem, ProblemError
 from filelock import FileLock, Timeout
 
+from fleet import drift
 from fleet.body import body, title
 from fleet.forges import Forge, PullRequest
 from fleet.log import LOG, Log
@@ -81,6 +82,11 @@ class Campaign:
         """Yield what an update of each domain would be; nothing outside of the scratch folder is touched."""
         jobs = (self._job(domain, push=False) for domain in domains)
         return run(work, jobs, at_once=os.cpu_count() or 2, limit=_LIMIT, scratch=self.scratch)
+
+    def drift(self, domains: Sequence[Domain]) -> Iterator[Ended[drift.Job, list[drift.Change]]]:
+        """Yield what each domain changed in the platform's files."""
+        jobs = (drift.Job(one.name, remote_of(self.forge, one), one.folder, self.template.root) for one in domains)
+        return run(drift.changes, jobs, at_once=os.cpu_count() or 2, limit=_LIMIT, scratch=self.scratch)
 
     def may_open(self, rings: Sequence[RingStanding], ring: Ring) -> None:
         """Raise ProblemError unless every ring before this one has passed, or this one is begun and none failed."""

@@ -61,6 +61,7 @@ class Template:
             ProblemError: the repository has no such tag, or no release.
         """
         git = Git(root)
+        cls(root, "HEAD")._pin()
         tags = git("tag", "--list").split()
         releases = sorted((tag for tag in tags if _TAG.fullmatch(tag) and "-" not in tag), key=Version)
         if not ref and not releases:
