@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from building_block.messages import Problem, ProblemError, nearest, shown
 from building_block.yaml_nodes import Kind, parse, place
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode
 
@@ -26,13 +26,44 @@ class _Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Location(_Declared):
-    """How a central Dagster reaches a domain: its environment on the same machine, or a server of its image."""
+class Checkout(_Declared):
+    """A project on the machine of the central Dagster, in an environment of its own."""
 
-    folder: str | None = Field(None, description="the checkout of the project", examples=["/srv/sales-data"])
-    python: str | None = Field(None, description="the Python of its environment; default: its .venv")
-    host: str | None = Field(None, description="where a code server listens", examples=["sales-data.internal"])
-    port: int | None = Field(None, ge=1, le=65535, description="the port of that server", examples=[4000])
+    folder: str = Field(
+        min_length=1, description="the folder of its project, not of a monorepo", examples=["/srv/sales-data"]
+    )
+    """Relative to the file that says so."""
+    python: str = Field(".venv/bin/python", min_length=1, description="the Python of its environment")
+    """Relative to that folder."""
+
+    def __str__(self) -> str:
+        """Return what no two domains may share: two locations with the same keys are merged without a word."""
+        return self.folder
+
+
+class Server(_Declared):
+    """A code server, which runs from the domain's image."""
+
+    host: str = Field(min_length=1, description="where a code server listens", examples=["sales-data.internal"])
+    port: int = Field(ge=1, le=65535, description="the port of that server", examples=[4000])
+
+    def __str__(self) -> str:
+        """Return its address."""
+        return f"{self.host}:{self.port}"
+
+
+def _kind_of_location(value: Any) -> str | None:
+    """Return whose keys are there, or None when they are nobody's or of both kinds."""
+    keys = value.keys() if isinstance(value, dict) else getattr(value, "model_fields_set", set())
+    kinds = [name for name, kind in {"checkout": Checkout, "server": Server}.items() if keys & kind.model_fields.keys()]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+Location = Annotated[
+    Annotated[Checkout, Tag("checkout")] | Annotated[Server, Tag("server")],
+    Discriminator(_kind_of_location, custom_error_type="location", custom_error_message="no kind of location"),
+]
+"""How a central Dagster reaches a domain."""
 
 
 class Domain(_Declared):
@@ -51,7 +82,11 @@ class Domain(_Declared):
     )
     pinned: str | None = Field(None, pattern=_VERSION, description="the version that it stays at", examples=["v0.3.0"])
     skip: str | None = Field(None, min_length=1, description="why it is left alone", examples=["moves house in May"])
-    location: Location | None = Field(None, description="how a central Dagster reaches it")
+    location: Location | None = Field(
+        None,
+        description="either its `folder` (and `python`), or `host` and `port` of its code server",
+        examples=["{folder: /srv/sales-data}"],
+    )
 
     @property
     def branch(self) -> str:
@@ -121,10 +156,14 @@ class Fleet:
         rings, ring_node = _read(folder / RINGS, _Rings)
         declared, node = _read(folder / DOMAINS, _Domains)
         ProblemError.raise_any(_twice(RINGS, ring_node, "rings", "name", [ring.name for ring in rings.rings]))
+        # As asset keys have it: `sales-eu` and `sales_eu` would be one domain in a Dagster that shows both.
+        names = [domain.name.replace("-", "_") for domain in declared.domains]
         places = [f"{domain.repository}/{domain.folder}" for domain in declared.domains]
+        locations = [domain.location and str(domain.location) for domain in declared.domains]
         problems = [
-            *_twice(DOMAINS, node, "domains", "name", [domain.name for domain in declared.domains]),
+            *_twice(DOMAINS, node, "domains", "name", names),
             *_twice(DOMAINS, node, "domains", "repository", places),
+            *_twice(DOMAINS, node, "domains", "location", locations),
             *_in_no_ring(declared.domains, [ring.name for ring in rings.rings], node),
         ]
         ProblemError.raise_any(problems)
@@ -213,7 +252,8 @@ def _fields(model: type[BaseModel], loc: tuple[str | int, ...]) -> dict[str, Any
     steps: dict[str, type[BaseModel]] = {
         "domains": Domain,
         "rings": Ring,
-        "location": Location,
+        "checkout": Checkout,
+        "server": Server,
         "local": LocalPlace,
         "github": GithubPlace,
     }
@@ -222,9 +262,9 @@ def _fields(model: type[BaseModel], loc: tuple[str | int, ...]) -> dict[str, Any
     return model.model_fields
 
 
-def _twice(file: str, node: MappingNode, of: str, key: str, values: list[str]) -> Iterator[Problem]:
+def _twice(file: str, node: MappingNode, of: str, key: str, values: list[str | None]) -> Iterator[Problem]:
     for value, count in Counter(values).items():
-        if count > 1:
+        if value is not None and count > 1:
             last = len(values) - 1 - values[::-1].index(value)
             line, path = place(node, (of, last, key))
             what, write = f"{shown(value)} stands twice", "give one of them another, or remove it"

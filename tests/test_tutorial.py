@@ -33,7 +33,9 @@ OF_ADOPTION = DOCS / "how-to" / "adopt-an-existing-dbt-project.md"
 """Begins beside a dbt project that is none of the template's: tests/test_adopt.py follows it."""
 OF_LAST_RELEASE = [DOCS / "how-to" / f"{name}.md" for name in ("propose-an-improvement", "update-a-project")]
 """Begin in a project of the last release, after which the tree under test is the next."""
-OTHERS = {OF_ADOPTION, OF_FIRST_RELEASE, OF_RELEASE, *OF_LAST_RELEASE}
+OF_FLEET = DOCS / "how-to" / "see-all-domains-in-one-dagster.md"
+"""Begins with three projects: tests/fleet/test_workspace.py follows it."""
+OTHERS = {OF_ADOPTION, OF_FIRST_RELEASE, OF_FLEET, OF_RELEASE, *OF_LAST_RELEASE}
 HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - OTHERS)
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 REFUSED = "It is refused"
