@@ -17,19 +17,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fleet.campaign import Campaign, campaign
 from fleet.drift import told
 from fleet.forges.place import at
+from fleet.lineage import ask, faults
 from fleet.messages import FleetCode
 from fleet.page import histories, page
 from fleet.registry import Domain, Fleet
 from fleet.releases import Releases
 from fleet.report import report as report_of
 from fleet.standing import RingStanding, Verdict
-from fleet.lineage import ask, faults
-from fleet.workspace import left_out
-from fleet.workspace import workspace as workspace_of
 from fleet.status import as_json as rows_as_json
 from fleet.status import status as status_of
 from fleet.status import table
 from fleet.work import Outcome
+from fleet.workspace import left_out
+from fleet.workspace import workspace as workspace_of
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
 
