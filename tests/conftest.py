@@ -72,8 +72,16 @@ class StampedProject:
 
     def preloaded(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run what `poe` runs with these arguments, likewise; they begin with a task of the platform's own."""
+        return self._forked(*arguments, **environment) or self.poe(*arguments, **environment)
+
+    def python(self, code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run Python code as `python -c` does, likewise."""
+        arguments = ("-c", code, *arguments)
+        return self._forked(*arguments, **environment) or self.run(sys.executable, *arguments, **environment)
+
+    def _forked(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str] | None:
         if not preloaded.can_run(environment):
-            return self.poe(*arguments, **environment)
+            return None
         said = tomllib.loads((self.root / "poe_tasks.toml").read_text(encoding="utf-8"))["env"]
         whole = self.environment | said | environment
         return preloaded.run(self.root, self.packages, list(arguments), whole)
@@ -171,9 +179,9 @@ def ready(stamped, tmp_path) -> StampedProject:
 
 
 @pytest.fixture
-def project(rendered, tmp_path) -> StampedProject:
+def project(parsed_once, tmp_path) -> StampedProject:
     """A fresh project of the domain sales, to change at will."""
-    return StampedProject(shutil.copytree(rendered("minimal").root, tmp_path / "sales"))
+    return StampedProject(shutil.copytree(parsed_once.root, tmp_path / "sales"))
 
 
 def without_forecast(project: StampedProject) -> StampedProject:
@@ -208,6 +216,18 @@ def once(rendered, tmp_path_factory) -> Callable[[str, Callable[[StampedProject]
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def parsed_once(once) -> StampedProject:
+    """A fresh project of the domain sales but for what dbt keeps of it, without which each copy is parsed anew."""
+
+    def parse(project: StampedProject) -> None:
+        result = project.preloaded("check", "definitions")
+        assert result.returncode == 0, result.stdout + result.stderr
+        shutil.rmtree(project.root / "data")
+
+    return once("parsed", parse)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 This process imports the libraries and nothing of a project, and forks once for each command. The fork has arguments,
 folder, environment, standard streams and exit code of its own, and imports ``building_block`` from the project. It
 stays one thread, which alone survives a fork: what starts threads when it is imported, such as polars, is left to the
-command.
+command. The dbt that a command starts is forked likewise, from what the command was before it did anything.
 """
 
 import atexit
@@ -16,9 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = ("dagster", "dagster_dbt", "dbt.cli.main", "sqlalchemy.dialects.sqlite", "alembic.command", "rich.progress")
@@ -71,7 +73,10 @@ def serve(fd: int) -> None:
     for loaded in ("building_block", "polars", "pyarrow", "duckdb"):
         assert loaded not in sys.modules, loaded
     gc.freeze()
-    requests = socket.socket(fileno=fd)
+    _fork_for_each(socket.socket(fileno=fd), _building_block)
+
+
+def _fork_for_each(requests: socket.socket, command: Callable[[], None]) -> None:
     requests.set_inheritable(False)
     while True:
         request, streams, _, _ = socket.recv_fds(requests, 2**20, 3)
@@ -79,7 +84,7 @@ def serve(fd: int) -> None:
             break
         if not os.fork():
             requests.close()
-            return _run(request, *streams)
+            return _run(command, request, *streams)
         for stream in streams:
             os.close(stream)
         with suppress(ChildProcessError):
@@ -90,7 +95,7 @@ def serve(fd: int) -> None:
             os.wait()
 
 
-def _run(request: bytes, out: int, err: int, ended: int) -> None:
+def _run(command: Callable[[], None], request: bytes, out: int, err: int, ended: int) -> None:
     if child := os.fork():
         _, status = os.waitpid(child, 0)
         os.write(ended, str(os.waitstatus_to_exitcode(status)).encode())
@@ -105,7 +110,63 @@ def _run(request: bytes, out: int, err: int, ended: int) -> None:
     time.tzset()
     os.chdir(folder)
     sys.path[:0] = path
-    sys.argv = [str(Path(sys.executable).with_name("building-block")), *arguments]
-    from building_block.cli import main
+    sys.argv[1:] = arguments
+    sys.exit(command())
 
-    main()
+
+def _building_block() -> None:
+    """Run `building-block` with the arguments of this process, or as `python` does what follows `-c` among them."""
+    _fork_dbt()
+    if sys.argv[1:2] == ["-c"]:
+        code = sys.argv.pop(2)
+        del sys.argv[0]
+        exec(code, {"__name__": "__main__"})  # noqa: S102 - a test's own
+    else:
+        sys.argv[0] = str(Path(sys.executable).with_name("building-block"))
+        from building_block.cli import main
+
+        main()
+
+
+def _dbt() -> None:
+    sys.argv[0] = str(Path(sys.executable).with_name("dbt"))
+    from dbt.cli.main import cli
+
+    cli()
+
+
+ASKING = """
+import json, os, socket, sys
+read, write = os.pipe()
+request = json.dumps([os.getcwd(), [], sys.argv[2:], {**os.environ}]).encode()
+socket.send_fds(socket.socket(fileno=int(sys.argv[1])), [request], [1, 2, write])
+os.close(write)
+with open(read, encoding="ascii") as ended:
+    sys.exit(int(ended.read()))
+"""
+"""A process that stands for one of dbt's, which has its folder, environment and streams, until that ends."""
+
+
+def _fork_dbt() -> None:
+    """Have each `dbt` that this process is going to start forked from what it is now."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if not (forking := os.fork()):
+        ours.close()
+        _fork_for_each(theirs, _dbt)
+        os._exit(0)
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        os.waitpid(forking, 0)
+
+    atexit.register(end)
+
+    class Popen(subprocess.Popen):
+        def __init__(self, args: list[str], **options: Any) -> None:
+            if Path(args[0]).name == "dbt":
+                args = [sys.executable, "-I", "-S", "-c", ASKING, str(ours.fileno()), *args[1:]]
+                options["pass_fds"] = [ours.fileno()]
+            super().__init__(args, **options)
+
+    subprocess.Popen = Popen

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import yaml
+from copier import run_copy
 
 from tests.conftest import StampedProject
 from tools.ownership import ROOT, classes_of
 from upgrade.aside import Home
 from upgrade.migrate import migrate
 from upgrade.template import Template
-from upgrade.update import bring, land
+from upgrade.update import Derived, bring, failures, land
 
 RELEASES = {
     release["version"]: release["commit"]
@@ -55,17 +56,16 @@ def copier(project: StampedProject, *arguments: str) -> subprocess.CompletedProc
 
 def stamp(template: StampedProject, version: str, folder: Path, scenario: str = "minimal") -> StampedProject:
     """Stamp a project from a release, with what that release has answered in the scenario."""
-    return stamp_with(
-        template, version, folder, yaml.safe_load(template.git("show", f"{version}:tests/answers/{scenario}.yml"))
-    )
+    return stamp_with(template, version, folder, answered(template, version, scenario))
+
+
+def answered(template: StampedProject, version: str, scenario: str) -> dict[str, str]:
+    """Return what a release has answered in a scenario."""
+    return yaml.safe_load(template.git("show", f"{version}:tests/answers/{scenario}.yml"))
 
 
 def stamp_with(template: StampedProject, version: str, folder: Path, given: dict[str, str]) -> StampedProject:
-    data = [f"--data={key}={value}" for key, value in given.items()]
-    made = copier(
-        template, "copy", "--quiet", "--defaults", "--vcs-ref", version, *data, str(template.root), str(folder)
-    )
-    assert made.returncode == 0, made.stderr
+    run_copy(str(template.root), folder, data=given, vcs_ref=version, defaults=True, quiet=True)
     project = StampedProject(folder)
     project.git("init", "--quiet")
     commit(project, "Stamp")
@@ -101,7 +101,7 @@ def work_in(project: StampedProject) -> None:
             project.root / "dbt/models/published/daily_orders.sql", project.root / "dbt/models/published/order_days.sql"
         )
         project.replace("contracts/daily_orders.odcs.yaml", "whoever plans or reports", "whoever plans")
-    done = project.poe("generate")
+    done = project.preloaded("generate")
     assert done.returncode == 0, done.stderr
 
 
@@ -193,8 +193,14 @@ def bring_to(template: StampedProject, project: StampedProject, version: str) ->
     """Bring a project to a version and take it, without its own check after it."""
     home = Home.of(project.root)
     with home.aside() as aside:
-        bring(Template.of(template.root, version), aside)
+        bring(Template.of(template.root, version), aside, derive=_derived)
         land(home, aside)
+
+
+def _derived(root: Path, _: Path) -> Derived:
+    """Let the project's own platform derive, as an update does, in a process that need not be started for it."""
+    generated = StampedProject(root).preloaded("generate", BUILDING_BLOCK_DATA=str(root / "data"))
+    return Derived(failures(generated), [])
 
 
 def migrate_to(template: StampedProject, project: StampedProject, version: str) -> None:

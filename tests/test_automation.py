@@ -907,7 +907,7 @@ def ticks(project: StampedProject, *actions: str, **environment: str) -> list[di
 
     Days are not run. `run in vain` asserts that the run fails.
     """
-    result = project.run(sys.executable, "-W", "ignore", "-c", TICK, *actions, **environment)
+    result = project.python(TICK, *actions, **environment)
     assert result.returncode == 0, result.stdout + result.stderr
     return [json.loads(line.removeprefix("TICK")) for line in result.stdout.splitlines() if line.startswith("TICK")]
 

@@ -113,7 +113,7 @@ def test_a_changed_model_is_built_with_what_reads_it_and_nothing_else(built):
     ],
 )
 def test_a_selection_builds_just_that(built, selection, expected):
-    result = built.poe("build", *selection)
+    result = built.build(*selection)
     assert result.returncode == 0, result.stderr
     assert sorted(assets_of(result.stdout)) == expected
 

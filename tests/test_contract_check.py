@@ -8,10 +8,10 @@ RULES_OF_ORDERS = 12
 
 def test_the_sample_of_each_port_passes_the_check(project):
     for port in ("daily_orders", "orders"):
-        made = project.poe("contracts", "sample", port, "--rows", "2000", "--seed", "5")
+        made = project.preloaded("contracts", "sample", port, "--rows", "2000", "--seed", "5")
         assert made.returncode == 0, made.stderr
         file = f"data/samples/{port}.parquet"
-        checked = project.poe("contracts", "check", "--data", file)
+        checked = project.preloaded("contracts", "check", "--data", file)
         assert checked.returncode == 0, checked.stderr
         assert "broken" not in checked.stdout
         with duckdb.connect() as connection:
@@ -20,23 +20,23 @@ def test_the_sample_of_each_port_passes_the_check(project):
 
 def test_a_table_of_the_warehouse_and_the_files_that_are_published_are_checked(built):
     for data in ("published.orders", "data/published/orders/v1/*/data.parquet"):
-        result = built.poe("contracts", "check", "--data", data, "--contract", "orders")
+        result = built.preloaded("contracts", "check", "--data", data, "--contract", "orders")
         assert result.returncode == 0, result.stderr
         assert result.stdout.count("kept") == RULES_OF_ORDERS
 
 
 def test_a_csv_file_is_read_with_the_contracts_types(project):
-    project.poe("contracts", "sample", "orders", "--rows", "50", "--out", "orders.csv")
-    assert project.poe("contracts", "check", "--data", "orders.csv").returncode == 0
+    project.preloaded("contracts", "sample", "orders", "--rows", "50", "--out", "orders.csv")
+    assert project.preloaded("contracts", "check", "--data", "orders.csv").returncode == 0
     header, first, *others = (project.root / "orders.csv").read_text().splitlines()
     # All digits: a reader that guesses types would take the numbers of invoices for integers.
     digits = [f"{100000 + number},{line.partition(',')[2]}" for number, line in enumerate([first, *others])]
     project.write("orders.csv", "\n".join([header, *digits]) + "\n")
-    assert project.poe("contracts", "check", "--data", "orders.csv").returncode == 0
+    assert project.preloaded("contracts", "check", "--data", "orders.csv").returncode == 0
     cells = digits[0].split(",")
     broken = ",".join([*cells[:5], "2.5", *cells[6:]])
     project.write("orders.csv", "\n".join([header, broken, *digits[1:]]) + "\n")
-    result = project.poe("contracts", "check", "--data", "orders.csv")
+    result = project.preloaded("contracts", "check", "--data", "orders.csv")
     assert result.returncode == 1
     assert result.stderr.strip() == (
         "BB608 orders.csv:2 order_lines: `2.5` does not fit BIGINT exactly; correct what writes the file"
@@ -46,7 +46,7 @@ def test_a_csv_file_is_read_with_the_contracts_types(project):
 @pytest.fixture
 def broken(project):
     """A project with a file in which two rules of the port orders are broken."""
-    project.poe("contracts", "sample", "orders", "--rows", "500", "--out", "good.parquet")
+    project.preloaded("contracts", "sample", "orders", "--rows", "500", "--out", "good.parquet")
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (SELECT * REPLACE (if(row_number() OVER () < 4, 'X1', invoice_number) AS invoice_number)"
@@ -56,7 +56,7 @@ def broken(project):
 
 
 def test_each_broken_rule_is_shown_and_told_with_its_line(broken):
-    result = broken.poe("contracts", "check", "--data", "orders.parquet")
+    result = broken.preloaded("contracts", "check", "--data", "orders.parquet")
     assert result.returncode == 1
     rows = [line.split("│") for line in result.stdout.splitlines() if "broken" in line]
     assert [[cell.strip() for cell in row[1:5]] for row in rows] == [
@@ -74,7 +74,7 @@ def test_each_broken_rule_is_shown_and_told_with_its_line(broken):
 def test_a_rule_that_only_warns_is_shown_and_does_not_fail_the_check(broken):
     warns = "\n        quality: [{id: sure, metric: nullValues, mustBe: 0, severity: warning}]"
     broken.replace("contracts/orders.odcs.yaml", "      - name: customer_id", f"      - name: customer_id{warns}")
-    result = broken.poe("contracts", "check", "--data", "good.parquet", "--contract", "orders")
+    result = broken.preloaded("contracts", "check", "--data", "good.parquet", "--contract", "orders")
     assert result.returncode == 0, result.stderr
     assert "broken, warns" in result.stdout
 
@@ -103,7 +103,7 @@ def test_a_units_script_checks_by_a_function(broken):
     ],
 )
 def test_what_cannot_be_checked_ends_in_one_clear_message(built, data, contract, message):
-    result = built.poe("contracts", "check", "--data", data, "--contract", contract)
+    result = built.preloaded("contracts", "check", "--data", data, "--contract", contract)
     assert result.returncode == 1
     assert result.stderr.startswith(message)
     assert "Traceback" not in result.stderr

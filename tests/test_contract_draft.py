@@ -36,7 +36,7 @@ models:
 
 
 def draft(project: StampedProject, port: str = "countries"):
-    return project.poe("contracts", "draft", port)
+    return project.preloaded("contracts", "draft", port)
 
 
 def table(project: StampedProject) -> dict:
@@ -44,7 +44,7 @@ def table(project: StampedProject) -> dict:
 
 
 def lint(project: StampedProject) -> list[str]:
-    return project.poe("contracts", "lint").stderr.splitlines()
+    return project.preloaded("contracts", "lint").stderr.splitlines()
 
 
 def test_a_draft_has_the_columns_that_the_model_gives_and_lint_asks_for_the_rest(built):
@@ -154,7 +154,7 @@ def test_what_the_model_reads_must_be_there(project):
 @pytest.mark.parametrize("command", ["check", "build", "contracts lint"])
 def test_a_second_description_is_told_once_and_not_as_dbt_says_it(built, command):
     built.write("dbt/models/published/daily_orders.yml", "models: [{name: daily_orders}]\n")
-    result = built.poe(*command.split())
+    result = built.preloaded(*command.split())
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert line.startswith("BB650 dbt/models/published/daily_orders.yml:1: ")

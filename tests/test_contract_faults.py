@@ -95,7 +95,7 @@ def test_no_command_writes_a_file_or_shows_a_traceback_after_a_wrong_contract(pr
     project.replace(ORDERS, "classification: confidential", "classification: secret")
     project.replace("ingest/invoices.yaml", "Invoice lines", "Lines")
     before = files(project)
-    result = project.poe(*command.split())
+    result = project.preloaded(*command.split())
     assert result.returncode == 1, result.stdout
     assert result.stderr.splitlines() == [
         f"BB612 {ORDERS}:32 schema[0].properties[2].classification: `secret` is no class of the house; "

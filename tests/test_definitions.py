@@ -1,6 +1,7 @@
 """What Dagster and dbt are told about a stamped project."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -30,7 +31,7 @@ print(json.dumps({
 
 
 def shown(project: StampedProject) -> dict:
-    result = project.run(sys.executable, "-W", "ignore", "-c", SHOW)
+    result = project.python(SHOW)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 
@@ -81,8 +82,8 @@ with dg.DagsterInstance.get() as instance:
 def test_a_table_is_overdue_when_its_freshness_says_so_whatever_layer_it_is_of(built):
     built.replace("ingest/invoices.yaml", "columns:\n", "freshness: 2d\ncolumns:\n")
     built.write("settings/dbt_project.yml", "models: {sales: {intermediate: {+meta: {freshness: 24h}}}}\n")
-    assert built.poe("generate").returncode == 0
-    result = built.run(sys.executable, "-W", "ignore", "-c", AGE)
+    assert built.preloaded("generate").returncode == 0
+    result = built.python(AGE)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1]) == {
         "raw/invoices": ["PASS", "PASS", "FAIL", "FAIL"],
@@ -161,7 +162,7 @@ def test_assets_and_checks_are_those_that_dagster_dbt_would_make(project):
         "-- Exact duplicates",
         "{{ config(materialized='ephemeral') }}\n-- Exact duplicates",
     )
-    result = project.run(sys.executable, "-W", "ignore", "-c", SAME)
+    result = project.python(SAME)
     assert result.returncode == 0, result.stderr
     ours, theirs = json.loads(result.stdout.splitlines()[-1])
     assert ours == theirs
@@ -198,6 +199,7 @@ def test_a_load_does_no_work_twice(project):
     invoices = (project.root / "ingest" / "invoices.yaml").read_text(encoding="utf-8")
     for number in range(5):
         project.write(f"ingest/more_{number}.yaml", invoices)
+    shutil.rmtree(project.root / "dbt" / "target")
     first, result = (project.run(sys.executable, "-W", "ignore", "-c", COUNTED) for _ in range(2))
     assert first.returncode == result.returncode == 0, first.stderr + result.stderr
     assert "dbt.parser" in json.loads(first.stdout.splitlines()[-1])["dbt"]

@@ -403,7 +403,7 @@ print(json.dumps({{name: value for name, value in values.items() if isinstance(v
 
 
 def metadata(project: StampedProject, *key: str) -> dict:
-    result = project.run(sys.executable, "-c", LATEST.format(key=list(key)))
+    result = project.python(LATEST.format(key=list(key)))
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 

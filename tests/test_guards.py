@@ -499,9 +499,7 @@ def test_a_key_of_several_columns_is_tested(built):
 
 
 def test_a_model_that_names_no_owner_is_the_teams(built_once):
-    listed = built_once.run(
-        "python",
-        "-c",
+    listed = built_once.python(
         "import dagster as dg, building_block.definitions as d\n"
         "g = d.defs().resolve_asset_graph()\n"
         "print([k.to_user_string() for k in g.executable_asset_keys if not g.get(k).owners])",

@@ -119,7 +119,7 @@ def test_nothing_is_hashed_without_a_key_that_is_one(built, environment, what):
     path = "{{ env_var('BUILDING_BLOCK_DATA', '../data') }}/warehouse.duckdb"
     target = f'{{type: duckdb, path: "{path}"}}'
     built.write("settings/profiles.yml", f"warehouse:\n  outputs:\n    production: {target}\n")
-    built.poe("generate")
+    built.preloaded("generate")
     before = release(built, "orders")
     result = built.build("published/orders", **environment)
     assert result.returncode == 1

@@ -47,7 +47,7 @@ def old_and_new_once(once) -> StampedProject:
         # A month of predictions takes as long as all the rest, and is not what this is about.
         shutil.rmtree(project.root / "src" / "sales" / "defs")
         project.write("src/sales/defs/__init__.py", "")
-        result = project.poe("build")
+        result = project.build()
         assert result.returncode == 0, result.stdout + result.stderr
 
     return once("kept", build)
@@ -96,7 +96,7 @@ def released(project: StampedProject, port: str = "orders", major: int = 1) -> l
 
 
 def in_python(project: StampedProject, code: str) -> str:
-    result = project.run(sys.executable, "-c", code)
+    result = project.python(code)
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
 
@@ -108,7 +108,7 @@ def test_expired_rows_are_gone_to_the_last_byte(overdue):
     comments = overdue.query(
         "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
     )
-    result = overdue.poe(*EXPIRE, "--apply")
+    result = overdue.preloaded(*EXPIRE, "--apply")
     assert result.returncode == 0, result.stderr
     assert files_with(overdue) == set()
     assert list(counted(overdue).values()) == [50, 40, 10, 40]
@@ -226,7 +226,7 @@ def test_a_warehouse_that_is_held_too_long_is_told_and_what_is_published_is_clea
         "from building_block.cli import main; main()"
     )
     with duckdb.connect(overdue.root / "data/warehouse.duckdb", read_only=True):
-        result = overdue.run(sys.executable, "-c", code)
+        result = overdue.python(code)
     assert result.returncode == 1
     assert re.fullmatch(r"BB301 .*process \d+ has held the warehouse for more than 0.2 s; .*\n", result.stderr)
     assert files_with(overdue) == {"warehouse.duckdb"}
@@ -259,20 +259,25 @@ print("done", flush=True)
 """
     seen: set[tuple[int, int]] = set()
 
-    def killed(at: int, delay: float | None = None) -> bool:
-        project = StampedProject(shutil.copytree(overdue.root, tmp_path / f"killed-{at}-{delay}"))
+    def killed_after(project: StampedProject, delay: float) -> bool:
         with subprocess.Popen(
-            [sys.executable, "-c", code, str(at)],
+            [sys.executable, "-c", code, "1000"],
             cwd=project.root,
             env={"PYTHONPATH": f"{project.root}/platform:{project.root}/src", "PATH": str(Path(sys.executable).parent)},
             stdout=subprocess.PIPE,
             text=True,
         ) as child:
             assert child.stdout.readline() == "go\n"
-            if delay is not None:
-                time.sleep(delay)
-                child.kill()
-            ended = child.stdout.read() == "done\n"
+            time.sleep(delay)
+            child.kill()
+            return child.stdout.read() == "done\n"
+
+    def killed(at: int, delay: float | None = None) -> bool:
+        project = StampedProject(shutil.copytree(overdue.root, tmp_path / f"killed-{at}-{delay}"))
+        if delay is None:
+            ended = project.python(code, str(at)).stdout.endswith("done\n")
+        else:
+            ended = killed_after(project, delay)
         rows, raw = len(released(project)), counted(project)["raw.invoices"]
         assert rows in (40, 80)
         assert raw in (50, 100)
@@ -475,7 +480,7 @@ def test_the_schedule_runs_daily_wherever_the_platforms_sensors_run(kept):
         "print(s.cron_schedule, s.execution_timezone, s.default_status.value)"
     )
     assert in_python(kept, code).split("\n")[-2] == "0 3 * * * UTC RUNNING"
-    result = kept.run(sys.executable, "-c", code, DAGSTER_IS_DEV_CLI="1")
+    result = kept.python(code, DAGSTER_IS_DEV_CLI="1")
     assert result.stdout.split("\n")[-2] == "0 3 * * * UTC STOPPED"
 
 
