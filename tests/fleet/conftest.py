@@ -24,6 +24,6 @@ def github_forge(github) -> GithubForge:
     return forge_at(github)
 
 
-def forge_at(server: GithubServer, **environment: str) -> GithubForge:
+def forge_at(server: GithubServer, environment: dict[str, str] | None = None) -> GithubForge:
     given = environment or {"GITHUB_TOKEN": TOKEN}
     return GithubForge(server.url, given, between_writes=0, sleep=server.sleep)
