@@ -16,11 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet.campaign import Campaign, campaign
 from fleet.drift import told
+from fleet.forges.checks import run as run_checks
 from fleet.forges.place import at
 from fleet.lineage import ask, faults
 from fleet.messages import FleetCode
 from fleet.page import histories, page
-from fleet.registry import Domain, Fleet
+from fleet.registry import DOMAINS, Domain, Fleet, LocalPlace
 from fleet.releases import Releases
 from fleet.report import report as report_of
 from fleet.standing import RingStanding, Verdict
@@ -185,6 +186,24 @@ def _apply(one: Campaign, rings: Iterable[RingStanding], only: Iterable[Domain],
             waiting += result.waits
             _say(f"{result.domain}: {result.what}", result.problems)
     return PERSON if persons else PENDING if waiting else FINE
+
+
+@app.command()
+def checks(context: typer.Context, only: Only = None) -> None:
+    """Run the checks of the open pull requests of a forge in a folder; other forges run their own."""
+    fleet = _fleet(context)
+    place = fleet.place
+    if not isinstance(place, LocalPlace):
+        what, write = f"`kind: {place.kind}` runs its checks by itself", "write `fleet status` to see them"
+        raise ProblemError(Problem(FleetCode.FORGE, DOMAINS, what, write, "forge.kind"))
+    repositories = [fleet.domain(name).repository for name in only or ()] or [None]
+    failed = False
+    for repository in repositories:
+        for checked in run_checks(fleet.folder / place.folder, repository):
+            failed |= bool(checked.failed)
+            verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
+            console.print(f"{checked.repository} #{checked.number}: {verdict}")
+    raise SystemExit(PERSON if failed else FINE)
 
 
 @app.command()
