@@ -203,6 +203,8 @@ def checks(context: typer.Context, only: Only = None) -> None:
             failed |= bool(checked.failed)
             verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
             console.print(f"{checked.repository} #{checked.number}: {verdict}")
+            for line in checked.why:
+                console.print(f"    {line}", markup=False)
     raise SystemExit(PERSON if failed else FINE)
 
 

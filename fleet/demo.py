@@ -60,7 +60,7 @@ def _worked_in(project: Path) -> None:
 
 def _broken(project: Path) -> None:
     """Write a model that no warehouse can build."""
-    _write(project, "dbt/models/marts/ledger.sql", "select invoice, amont from {{ ref('orders_cleaned') }}\n")
+    _write(project, "dbt/models/marts/ledger.sql", "select invoice_number, amont from {{ ref('orders_cleaned') }}\n")
     _described(project, "marts", "ledger")
 
 
