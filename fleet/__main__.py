@@ -169,6 +169,7 @@ def promote(context: typer.Context, to: To = "") -> None:
                 console.print(f"[green]✓[/] {each.ring.name}: {why}")
                 continue
             if not each.is_begun:
+                one.may_open(rings, each.ring)
                 console.print(f"{each.ring.name} opens")
                 raise SystemExit(_apply(one, [each], (), resume=False))
             console.print(f"{each.ring.name}: {verdict}: {why}", markup=False)

@@ -92,6 +92,9 @@ class Campaign:
         """Raise ProblemError unless every ring before this one has passed, or this one is begun and none failed."""
         before = rings[: [one.ring for one in rings].index(ring)]
         this = rings[len(before)]
+        if before and "-rc." in self.version:
+            what = f"{self.version} is a candidate, and candidates reach the ring {rings[0].ring.name} alone"
+            raise ProblemError(Problem(FleetCode.RING_CLOSED, ring.name, what, "release it first"))
         for one in before:
             verdict, why = one.verdict(datetime.now(UTC))
             if verdict is Verdict.FAILED:

@@ -19,6 +19,7 @@ from tools.ownership import ROOT, TEMPLATE
 OURS = ROOT / ".github" / "workflows" / "ci.yml"
 STAMPED = TEMPLATE / ".github" / "workflows" / "platform-ci.yml"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+FLEET = ROOT / ".github" / "workflows" / "fleet.yml"
 WORKFLOWS = [OURS, STAMPED]
 
 UV = Path(sys.executable).parent
@@ -75,7 +76,7 @@ def file(request) -> Path:
 
 
 def test_an_action_is_pinned_by_its_commit_with_the_version_beside_it():
-    every = [*WORKFLOWS, RELEASE]
+    every = [*WORKFLOWS, RELEASE, FLEET]
     # What begins with $/ is this repository's, at the commit that runs.
     pins = {line.strip("- \n") for file in every for line in file.open() if "uses:" in line and "uses: $/" not in line}
     assert all(re.fullmatch(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", pin) for pin in pins), pins
@@ -84,7 +85,7 @@ def test_an_action_is_pinned_by_its_commit_with_the_version_beside_it():
     assert len(pins) == len(SETUP), "an action has two pins"
 
 
-@pytest.mark.parametrize("file", [*WORKFLOWS, RELEASE], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [*WORKFLOWS, RELEASE, FLEET], ids=lambda file: file.stem)
 def test_a_workflow_is_valid_and_safe_by_tools_that_ask_nobody(file):
     run = StampedProject(ROOT).run
     schema = run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(file))
@@ -112,7 +113,12 @@ def test_a_release_may_write_only_where_it_publishes_and_takes_no_text_for_code(
     assert workflow(RELEASE)["permissions"] == {}
     assert list(workflow(RELEASE)["on"]) == ["workflow_dispatch"]
     rights = {name: job["permissions"] for name, job in jobs(RELEASE).items()}
-    assert rights == {"check": {"contents": "read"}, "suite": {"contents": "read"}, "publish": {"contents": "write"}}
+    assert rights == {
+        "check": {"contents": "read"},
+        "suite": {"contents": "read"},
+        "publish": {"contents": "write"},
+        "canary": {"actions": "write"},
+    }
     assert "secrets." not in RELEASE.read_text("utf-8")
     for step in steps(RELEASE):
         assert "${{" not in step.get("run", "")
@@ -121,12 +127,13 @@ def test_a_release_may_write_only_where_it_publishes_and_takes_no_text_for_code(
 
 
 def test_a_release_waits_for_the_whole_suite_at_its_own_commit_and_for_the_release_before():
-    check, suite, publish = jobs(RELEASE).values()
+    check, suite, publish, canary = jobs(RELEASE).values()
     assert "needs" not in check
     assert suite["needs"] == "check"
     assert suite["uses"] == "$/.github/workflows/ci.yml"
     assert "workflow_call" in workflow(OURS)["on"]
     assert publish["needs"] == "suite"
+    assert canary["needs"] == "publish"
     assert "if" not in publish  # so that a suite that fails or is skipped ends it
     # A called workflow has its caller's name and ref: in one group the suite would wait for the release, and it for it.
     assert workflow(RELEASE)["concurrency"] == {"group": "one-release-at-a-time", "cancel-in-progress": False}
@@ -294,3 +301,92 @@ def test_ci_runs_what_make_runs_and_leaves_out_only_what_needs_the_real_data():
     assert "deselected" in real.stdout
     linted = bash(lint, ROOT, **OF_THIS_REPOSITORY)
     assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+# The fleet's ----------------------------------------------------------------------------------------------------------
+
+
+def fleet_step(name: str) -> str:
+    (step,) = [step for step in steps(FLEET) if step.get("name") == name]
+    return step["run"]
+
+
+@pytest.fixture
+def dispatched(tmp_path) -> Path:
+    """A clone of a repository, with a `fleet` that writes down its words and ends as FLEET_ENDS says."""
+    (tmp_path / "bin").mkdir()
+    for name, text in {
+        "uv": '#!/bin/sh\nshift\n"$@"\n',
+        "fleet": '#!/bin/sh\necho "fleet $*"\necho "{}" >> rollout/campaigns.jsonl\nexit "${FLEET_ENDS:-0}"\n',
+        "gh": "#!/bin/sh\n",  # `gh auth setup-git`: the origin here is a folder
+    }.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    origin, clone = tmp_path / "origin.git", tmp_path / "clone"
+    subprocess.run(["git", "init", "--quiet", "--bare", origin], check=True)
+    subprocess.run(["git", "clone", "--quiet", origin, clone], check=True, stderr=subprocess.DEVNULL)
+    (clone / "rollout").mkdir()
+    return clone
+
+
+def dispatch(clone: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{clone.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    summary = {"GITHUB_STEP_SUMMARY": str(clone.parent / "summary")}
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", fleet_step("Do it")],
+        cwd=clone,
+        env=os.environ | {"PATH": path} | summary | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "called"),
+    [
+        ({"COMMAND": "apply", "VERSION": "v0.5.0"}, "fleet apply --to v0.5.0"),
+        ({"COMMAND": "apply", "VERSION": "v0.5.0", "RESUME": "true"}, "fleet apply --to v0.5.0 --resume"),
+        ({"COMMAND": "promote", "VERSION": ""}, "fleet promote --to "),
+        (
+            {"COMMAND": "pause", "VERSION": "v0.5.0", "WHY": "$(id); a day"},
+            "fleet pause --to v0.5.0 --why $(id); a day",
+        ),
+        ({"COMMAND": "weekly"}, "fleet status"),
+    ],
+)
+def test_a_dispatch_calls_the_command_that_was_asked_for_and_takes_no_text_for_code(dispatched, inputs, called):
+    done = dispatch(dispatched, **{"VERSION": "", "WHY": "", "RESUME": "false"} | inputs)
+    assert (done.returncode, done.stdout) == (0, f"{called}\n"), done.stderr
+    summary = (dispatched.parent / "summary").read_text()
+    assert summary == f"{called}\n" + "fleet drift\n" * (inputs["COMMAND"] == "weekly")
+
+
+@pytest.mark.parametrize(("ended", "run"), [("0", 0), ("2", 0), ("3", 3), ("1", 1)])
+def test_what_is_pending_is_no_failure_and_what_needs_a_person_is_one(dispatched, ended, run):
+    assert dispatch(dispatched, COMMAND="promote", VERSION="", FLEET_ENDS=ended).returncode == run
+
+
+def test_the_log_of_the_campaigns_outlives_the_machine_that_wrote_it(dispatched):
+    def step(name: str, folder: Path) -> None:
+        path = f"{folder.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        done = bash(fleet_step(name), folder, PATH=path)
+        assert done.returncode == 0, done.stderr
+
+    step("Take the log along", dispatched)  # there is none yet
+    step("Keep the log", dispatched)
+    dispatch(dispatched, COMMAND="apply", VERSION="v1.0.0")
+    step("Keep the log", dispatched)
+    (dispatched / "rollout" / "campaigns.jsonl").unlink()
+    step("Take the log along", dispatched)
+    assert (dispatched / "rollout" / "campaigns.jsonl").read_text() == "{}\n"
+
+
+def test_only_the_roll_out_sees_a_secret_and_only_in_the_step_that_needs_it():
+    assert workflow(FLEET)["permissions"] == {}
+    (job,) = jobs(FLEET).values()
+    assert job["environment"] == "fleet"
+    with_secrets = [step["name"] for step in job["steps"] if "secrets." in str(step)]
+    assert with_secrets == ["Do it"]
+    for step in job["steps"]:
+        assert "${{" not in step.get("run", "")
