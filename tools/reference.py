@@ -14,8 +14,18 @@ from building_block.check import at_once
 from building_block.contracts.changes import Kind
 from building_block.contracts.command import commands as contract_commands
 from building_block.contracts.contract import contract
-from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
-from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, rules
+from building_block.contracts.rules import (
+    FORMATS,
+    METRICS,
+    OBJECT,
+    OPTIONS,
+    CountRule,
+    DuplicateRule,
+    QueryRule,
+    RowRule,
+    Rule,
+    rules,
+)
 from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
 from building_block.doctor import Examination

@@ -1,4 +1,4 @@
-"""The how-to is followed literally on the demo's fleet, from its making to the page; the release is the tree under test."""
+"""The how-to is followed literally on the fleet of the demo; the release is the tree under test."""
 
 import json
 import shutil
