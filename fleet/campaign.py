@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from building_block.messages import Problem, ProblemError
 from filelock import FileLock, Timeout
@@ -18,6 +17,7 @@ from fleet.forges import Forge, PullRequest
 from fleet.log import LOG, Log
 from fleet.messages import FleetCode
 from fleet.pool import Ended, run
+from fleet.pool import scratch as scratch_folder
 from fleet.registry import Domain, Fleet, Ring
 from fleet.remote import remote_of
 from fleet.standing import RingStanding, Standing, State, Verdict, mark, standing
@@ -28,8 +28,6 @@ from upgrade.template import Template
 
 HERE = Path(__file__).resolve().parents[1]
 """The template's repository."""
-_LIMIT = 600.0
-"""Seconds that the work on one repository may take."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ class Campaign:
     template: Template
     """The campaign's own clone, at the release."""
     scratch: Path
+    limit: float = 600.0
+    """Seconds that the work on one repository may take; a look at it, a tenth of that."""
 
     @property
     def version(self) -> str:
@@ -72,7 +72,8 @@ class Campaign:
         Raises:
             ProblemError: the forge takes the fleet for nobody.
         """
-        facts = dict(survey(self.forge, [one for one in self.fleet.domains if not one.skip], self.fleet.cache))
+        looked_at = [one for one in self.fleet.domains if not one.skip]
+        facts = dict(survey(self.forge, looked_at, self.fleet.cache, self.limit / 10))
         return [
             RingStanding(ring, tuple(self._standing(domain, facts) for domain in self.fleet.of_ring(ring)))
             for ring in self.fleet.rings
@@ -81,12 +82,12 @@ class Campaign:
     def plan(self, domains: Sequence[Domain]) -> Iterator[Ended[Job, Outcome]]:
         """Yield what an update of each domain would be; nothing outside of the scratch folder is touched."""
         jobs = (self._job(domain, push=False) for domain in domains)
-        return run(work, jobs, at_once=os.cpu_count() or 2, limit=_LIMIT, scratch=self.scratch)
+        return run(work, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
 
     def drift(self, domains: Sequence[Domain]) -> Iterator[Ended[drift.Job, list[drift.Change]]]:
         """Yield what each domain changed in the platform's files."""
         jobs = (drift.Job(one.name, remote_of(self.forge, one), one.folder, self.template.root) for one in domains)
-        return run(drift.changes, jobs, at_once=os.cpu_count() or 2, limit=_LIMIT, scratch=self.scratch)
+        return run(drift.changes, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
 
     def may_open(self, rings: Sequence[RingStanding], ring: Ring) -> None:
         """Raise ProblemError unless every ring before this one has passed, or this one is begun and none failed."""
@@ -119,7 +120,7 @@ class Campaign:
                 to_do[one.domain.name] = one
         waiting: list[Result] = []
         jobs = self._jobs([*to_do.values()], ring, waiting)
-        for ended in run(work, jobs, at_once=ring.ring.at_once, limit=_LIMIT, scratch=self.scratch):
+        for ended in run(work, jobs, at_once=ring.ring.at_once, limit=self.limit, scratch=self.scratch):
             yield self._told(self._proposed(to_do[ended.job.domain], ended))
         for result in waiting:
             yield self._told(result)
@@ -168,6 +169,11 @@ class Campaign:
             return Result(name, "needs a person", tuple(map(str, error.problems)), needs_person=True)
         if repository.is_archived:
             what, write = "the repository is archived", "write `skip:` with the reason, or remove the domain"
+            problem = Problem(FleetCode.NOT_ENROLLED, one.domain.repository, what, write)
+            return Result(name, "needs a person", (str(problem),), needs_person=True)
+        if repository.name.lower() != one.domain.repository.lower():
+            what = f"the repository is called {repository.name} now"
+            write = f"write `repository: {repository.name}` if it is still the one that is meant"
             problem = Problem(FleetCode.NOT_ENROLLED, one.domain.repository, what, write)
             return Result(name, "needs a person", (str(problem),), needs_person=True)
         return None
@@ -242,17 +248,21 @@ def campaign(fleet: Fleet, forge: Forge, to: str = "", *, alone: bool = False) -
     Raises:
         ProblemError: the template has no such release, or another roll-out is under way.
     """
+    with ExitStack() as stack:
+        if alone:
+            stack.enter_context(_alone(fleet))
+        folder = stack.enter_context(scratch_folder())
+        clone = folder / "template"
+        Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(clone))  # its tags may be set
+        yield Campaign(fleet, forge, Template.of(clone, to), folder)
+
+
+def _alone(fleet: Fleet) -> FileLock:
     fleet.cache.mkdir(parents=True, exist_ok=True)
     lock = FileLock(fleet.cache / "lock", timeout=0)
     try:
-        if alone:
-            lock.acquire()
-        with TemporaryDirectory(prefix="building-block-") as scratch:
-            clone = Path(scratch) / "template"
-            Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(clone))  # its tags may be set
-            yield Campaign(fleet, forge, Template.of(clone, to), Path(scratch))
+        lock.acquire()
     except Timeout:
         what, write = "another roll-out of this fleet is under way", "wait until it has ended"
         raise ProblemError(Problem(FleetCode.PAUSED, str(fleet.folder), what, write)) from None
-    finally:
-        lock.release()
+    return lock
