@@ -23,6 +23,7 @@ from fleet.messages import FleetCode
 from fleet.page import histories, page
 from fleet.registry import DOMAINS, Domain, Fleet, LocalPlace
 from fleet.releases import Releases
+from fleet.report import persons
 from fleet.report import report as report_of
 from fleet.standing import RingStanding, Verdict
 from fleet.status import as_json as rows_as_json
@@ -102,9 +103,9 @@ def report(context: typer.Context, to: To = "") -> None:
     with _campaign(_fleet(context), to) as one:
         rings, now = one.rings(), datetime.now(UTC)
         print(report_of(one.version, rings, one.log, now))
-    verdicts = {ring.verdict(now)[0] for ring in rings if ring.is_begun}
-    all_passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
-    raise SystemExit(PERSON if Verdict.FAILED in verdicts else FINE if all_passed else PENDING)
+        waits = persons(one.version, rings, one.log)
+    passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
+    raise SystemExit(PERSON if waits else FINE if passed else PENDING)
 
 
 @app.command()
