@@ -97,7 +97,7 @@ def standing(forge: Forge, domain: Domain, facts: Facts, version: str) -> Standi
         case "passed":
             return asked(State.WELL, checks=checks, since=checks.ended)
         case "failed":
-            return asked(State.FAILED, checks=checks, reason=", ".join(checks.failed))
+            return asked(State.FAILED, checks=checks, reason=f"failed: {', '.join(checks.failed)}")
     return asked(State.RUNNING, checks=checks)
 
 
