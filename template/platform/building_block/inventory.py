@@ -8,6 +8,7 @@ what every release has, and nothing that is newer.
 import hashlib
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ _HIDDEN = "__"  # what Dagster calls the jobs that it makes itself begins so
 def _loaded() -> dg.Definitions:
     from building_block.project import Project
 
-    try:
-        from building_block.definitions import load
-    except ImportError:  # 0.1.0
+    if find_spec("building_block.loading"):  # in 0.1.0; not tried by importing, which fails for a missing library, too
         from building_block.loading import load
+    else:
+        from building_block.definitions import load
     project = Project.here()
     project.enter()
     return load(project)
