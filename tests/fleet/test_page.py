@@ -526,6 +526,7 @@ def opened(browser, log, tmp_path):
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, offline=True)
         contexts.append(context)
         shown = context.new_page()
+        shown.set_default_timeout(60_000)
         shown.on("request", lambda request: asked.append(request.url))
         shown.on("console", lambda message: errors.append(message.text))
         shown.on("pageerror", lambda error: errors.append(str(error)))
