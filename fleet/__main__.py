@@ -68,7 +68,8 @@ def status(
         releases = Releases(one.template)
         rows = status_of(fleet, one.forge, releases, seen)
         if html:
-            html.write_text(page(rows, releases, one.log, histories(fleet, one.forge)), encoding="utf-8")
+            adoptions = histories(fleet, one.forge, one.log)
+            html.write_text(page(rows, releases.all, one.log, adoptions, datetime.now(UTC)), encoding="utf-8")
     if as_json:
         print(json.dumps(rows_as_json(rows), indent=1))
     elif html:
