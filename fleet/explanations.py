@@ -108,7 +108,7 @@ EXPLANATIONS = {
             "FL302 acme/sales-data: the forge refuses the credentials; put a token that is valid into GITHUB_TOKEN, "
             "or an App's into FLEET_APP_ID and FLEET_APP_PRIVATE_KEY"
         ),
-        why="Where the credentials are wrong, a hundred repositories need not say so one after another.",
+        why="Each repository is asked by itself: it may be the one organisation that has not let the fleet in.",
         fix="Renew the token or key, or give the App what the how-to says in that organisation.",
     ),
     FleetCode.FORGE_LIMIT: Explanation(

@@ -44,10 +44,16 @@ class Ended(Generic[Job, Result]):
 
 
 def run(
-    work: Callable[[Job], Result], jobs: Iterable[Job], *, at_once: int, limit: float, scratch: Path
+    work: Callable[[Job], Result],
+    jobs: Iterable[Job | Ended[Job, Result]],
+    *,
+    at_once: int,
+    limit: float,
+    scratch: Path,
 ) -> Iterator[Ended[Job, Result]]:
     """Yield how each job ended, as they end; the next one is only taken from ``jobs`` when there is room for it.
 
+    One of them may have ended before it begins, as where it is known by then that it cannot be done.
     ``str(job)`` names it in messages. ``limit`` is how many seconds one may take; ``scratch`` is where each gets a
     folder for temporary files of its own.
     A job's process and all that it started are gone when it has ended, and when this process ends.
@@ -65,6 +71,9 @@ def run(
                 except StopIteration:
                     exhausted = True
                     break
+                if isinstance(job, Ended):
+                    yield job
+                    continue
                 one = _Running.start(context, work, job, scratch)
                 running[one.answer] = one
             if not running:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 
 from building_block.messages import Problem, ProblemError, one_line
 
@@ -131,7 +132,12 @@ class Remote:
         """
         lease = f"--force-with-lease=refs/heads/{self.branch}:{expected}"
         refspec = f"{commit}:refs/heads/{self.branch}"
-        pushed = self._git(aside.git.folder).tried("push", "--quiet", "--no-verify", lease, self.url, refspec)
+        options = ["--quiet", "--no-verify", lease]
+        if self.url.startswith("file:") and which("setsid"):
+            # There the remote's half is a process of this machine, and is to end what it has begun as one elsewhere
+            # does when this one is killed: git leaves locks and half a pack behind otherwise.
+            options.append("--receive-pack=setsid git-receive-pack")
+        pushed = self._git(aside.git.folder).tried("push", *options, self.url, refspec)
         if pushed.returncode and self.heads().proposed != commit:  # a connection may break when all was done
             what = f"the push of {self.branch} was refused: {one_line(_reason(pushed.stderr))}"
             write = f"let the fleet push {self.branch} there, then `fleet apply --resume`"

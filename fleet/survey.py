@@ -71,7 +71,11 @@ def survey(forge: Forge, domains: Iterable[Domain], cache: Path, limit: float = 
     cache.mkdir(parents=True, exist_ok=True)
     looks = []
     for one in domains:
-        remote = remote_of(forge, one)
+        try:
+            remote = remote_of(forge, one)
+        except ProblemError as error:
+            yield one.name, Facts(Heads("", "", ""), problems=tuple(map(str, error.problems)))
+            continue
         known = _remembered(cache / f"{one.name}.json", [remote.url, one.folder])
         looks.append(_Look(one.name, remote, one.folder, known))
     with scratch() as folder:

@@ -53,7 +53,6 @@ def refused(job: Job) -> list[str]:
         work(job)
     messages = [str(problem) for problem in error.value.problems]
     for message in messages:
-        message.encode()
         assert message.isprintable(), ascii(message)
     return messages
 
