@@ -1,5 +1,8 @@
 """A campaign on real repositories: who gets a pull request, who is left alone, and what a second call finds."""
 
+import os
+import re
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -166,20 +169,22 @@ def test_what_is_merged_is_well_and_is_not_proposed_again(on_forge, campaign):
     assert apply(one)["canary"].what.startswith("merged ")
 
 
-def test_a_look_at_what_has_not_moved_fetches_nothing(on_forge, campaign, tmp_path, monkeypatch):
-    """Counted by git's own trace, which every git of every worker writes."""
-    one = campaign(on_forge)
-    one.rings()
-    trace = tmp_path / "trace"
-    monkeypatch.setenv("GIT_TRACE", str(trace))
-    one.rings()
-    commands = [line.partition("built-in: git ")[2].split()[0] for line in trace.open() if "built-in: git " in line]
-    asked = [command for command in commands if command in ("fetch", "ls-remote", "checkout", "reset")]
-    assert asked == ["ls-remote"] * len(NAMES)
+def test_a_look_at_what_has_not_moved_fetches_nothing(on_forge, template, tmp_path):
+    """Counted by git's own trace, which every git of every process writes."""
+    path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
+
+    def asked() -> list[str]:
+        trace = tmp_path / "trace"
+        trace.unlink(missing_ok=True)
+        command = [sys.executable, "-W", "ignore", "-m", "fleet", "--fleet", str(on_forge.folder), "status"]
+        looked = template.run(*command, PYTHONPATH=path, GIT_TRACE=str(trace))
+        assert looked.returncode == 2, looked.stderr
+        called = re.findall(r"built-in: git (ls-remote|fetch) ", trace.read_text())
+        return sorted(called)
+
+    assert asked() == ["fetch"] * len(NAMES) + ["ls-remote"] * len(NAMES)
+    assert asked() == ["ls-remote"] * len(NAMES)
     clone = Clone.of(on_forge.forge, "acme/early", tmp_path / "moved")
     clone.commit("main", "docs/more.md", "more\n")
     clone.git("push", "--quiet", "origin", "main")
-    trace.write_text("")
-    one.rings()
-    commands = [line.partition("built-in: git ")[2].split()[0] for line in trace.open() if "built-in: git " in line]
-    assert commands.count("fetch") == 1
+    assert asked() == ["fetch"] + ["ls-remote"] * len(NAMES)
