@@ -16,7 +16,7 @@ ifdef LANDING
   export override LANDING := $(abspath $(LANDING))
 endif
 
-.PHONY: demo test lint template docs
+.PHONY: demo fleet-demo test lint template docs
 
 demo: $(filter .tools/%,$(TOOL))  ## Stamp build/sales, build it, show its tables (LANDING=<folder>: on that data)
 	rm -rf build/sales
@@ -24,6 +24,9 @@ demo: $(filter .tools/%,$(TOOL))  ## Stamp build/sales, build it, show its table
 	git -C build/sales init --quiet
 	cd build/sales && $(RUN) poe build
 	@echo 'To see the graph in the browser: cd build/sales && $(RUN) poe start'
+
+fleet-demo: $(filter .tools/%,$(TOOL))  ## Make build/fleet-demo: twelve domains to roll a release out to
+	$(RUN) python -m fleet.demo make build/fleet-demo
 
 test: lint  ## Lint and run all tests; PYTEST="-k update" for some
 	$(RUN) pytest $(PYTEST)

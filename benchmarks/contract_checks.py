@@ -184,8 +184,7 @@ def _clocked(action: Callable[[], int]) -> None:
 
 def _ours(folder: Path, form: str, one_by_one: bool) -> None:
     from building_block.contracts.contract import contract as of_source
-    from building_block.contracts.rule import CountRule, DuplicateRule, QueryRule
-    from building_block.contracts.rules import rules
+    from building_block.contracts.rules import CountRule, DuplicateRule, QueryRule, rules
     from building_block.contracts.standard import read
     from building_block.contracts.verify import verify
     from building_block.sql import quoted

@@ -16,12 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet.campaign import Campaign, campaign
 from fleet.drift import told
+from fleet.forges.checks import run as run_checks
 from fleet.forges.place import at
 from fleet.lineage import ask, faults
 from fleet.messages import FleetCode
 from fleet.page import histories, page
-from fleet.registry import Domain, Fleet
+from fleet.registry import DOMAINS, Domain, Fleet, LocalPlace
 from fleet.releases import Releases
+from fleet.report import persons
 from fleet.report import report as report_of
 from fleet.standing import RingStanding, Verdict
 from fleet.status import as_json as rows_as_json
@@ -66,7 +68,8 @@ def status(
         releases = Releases(one.template)
         rows = status_of(fleet, one.forge, releases, seen)
         if html:
-            html.write_text(page(rows, releases, one.log, histories(fleet, one.forge)), encoding="utf-8")
+            adoptions = histories(fleet, one.forge, one.log)
+            html.write_text(page(rows, releases.all, one.log, adoptions, datetime.now(UTC)), encoding="utf-8")
     if as_json:
         print(json.dumps(rows_as_json(rows), indent=1))
     elif html:
@@ -101,9 +104,9 @@ def report(context: typer.Context, to: To = "") -> None:
     with _campaign(_fleet(context), to) as one:
         rings, now = one.rings(), datetime.now(UTC)
         print(report_of(one.version, rings, one.log, now))
-    verdicts = {ring.verdict(now)[0] for ring in rings if ring.is_begun}
-    all_passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
-    raise SystemExit(PERSON if Verdict.FAILED in verdicts else FINE if all_passed else PENDING)
+        waits = persons(one.version, rings, one.log)
+    passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
+    raise SystemExit(PERSON if waits else FINE if passed else PENDING)
 
 
 @app.command()
@@ -168,6 +171,7 @@ def promote(context: typer.Context, to: To = "") -> None:
                 console.print(f"[green]✓[/] {each.ring.name}: {why}")
                 continue
             if not each.is_begun:
+                one.may_open(rings, each.ring)
                 console.print(f"{each.ring.name} opens")
                 raise SystemExit(_apply(one, [each], (), resume=False))
             console.print(f"{each.ring.name}: {verdict}: {why}", markup=False)
@@ -185,6 +189,26 @@ def _apply(one: Campaign, rings: Iterable[RingStanding], only: Iterable[Domain],
             waiting += result.waits
             _say(f"{result.domain}: {result.what}", result.problems)
     return PERSON if persons else PENDING if waiting else FINE
+
+
+@app.command()
+def checks(context: typer.Context, only: Only = None) -> None:
+    """Run the checks of the open pull requests of a forge in a folder; other forges run their own."""
+    fleet = _fleet(context)
+    place = fleet.place
+    if not isinstance(place, LocalPlace):
+        what, write = f"`kind: {place.kind}` runs its checks by itself", "write `fleet status` to see them"
+        raise ProblemError(Problem(FleetCode.FORGE, DOMAINS, what, write, "forge.kind"))
+    repositories = [fleet.domain(name).repository for name in only or ()] or [None]
+    failed = False
+    for repository in repositories:
+        for checked in run_checks(fleet.folder / place.folder, repository):
+            failed |= bool(checked.failed)
+            verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
+            console.print(f"{checked.repository} #{checked.number}: {verdict}")
+            for line in checked.why:
+                console.print(f"    {line}", markup=False)
+    raise SystemExit(PERSON if failed else FINE)
 
 
 @app.command()

@@ -1,13 +1,13 @@
 """A campaign: one release on its way through the rings. How far it has come is asked of the remotes, every time."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from building_block.messages import Problem, ProblemError
 from filelock import FileLock, Timeout
@@ -18,8 +18,9 @@ from fleet.forges import Forge, PullRequest
 from fleet.log import LOG, Log
 from fleet.messages import FleetCode
 from fleet.pool import Ended, run
+from fleet.pool import scratch as scratch_folder
 from fleet.registry import Domain, Fleet, Ring
-from fleet.remote import remote_of
+from fleet.remote import Remote, remote_of
 from fleet.standing import RingStanding, Standing, State, Verdict, mark, standing
 from fleet.survey import survey
 from fleet.work import Job, Outcome, work
@@ -28,8 +29,7 @@ from upgrade.template import Template
 
 HERE = Path(__file__).resolve().parents[1]
 """The template's repository."""
-_LIMIT = 600.0
-"""Seconds that the work on one repository may take."""
+AnyJob = TypeVar("AnyJob")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Campaign:
     template: Template
     """The campaign's own clone, at the release."""
     scratch: Path
+    limit: float = 600.0
+    """Seconds that the work on one repository may take; a look at it, a tenth of that."""
 
     @property
     def version(self) -> str:
@@ -67,12 +69,9 @@ class Campaign:
         return Log(self.fleet.folder / LOG)
 
     def rings(self) -> list[RingStanding]:
-        """Return where the release stands in each ring.
-
-        Raises:
-            ProblemError: the forge takes the fleet for nobody.
-        """
-        facts = dict(survey(self.forge, [one for one in self.fleet.domains if not one.skip], self.fleet.cache))
+        """Return where the release stands in each ring."""
+        looked_at = [one for one in self.fleet.domains if not one.skip]
+        facts = dict(survey(self.forge, looked_at, self.fleet.cache, self.limit / 10))
         return [
             RingStanding(ring, tuple(self._standing(domain, facts) for domain in self.fleet.of_ring(ring)))
             for ring in self.fleet.rings
@@ -80,18 +79,21 @@ class Campaign:
 
     def plan(self, domains: Sequence[Domain]) -> Iterator[Ended[Job, Outcome]]:
         """Yield what an update of each domain would be; nothing outside of the scratch folder is touched."""
-        jobs = (self._job(domain, push=False) for domain in domains)
-        return run(work, jobs, at_once=os.cpu_count() or 2, limit=_LIMIT, scratch=self.scratch)
+        jobs = self._of_each(domains, partial(self._job, push=False))
+        return run(work, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
 
     def drift(self, domains: Sequence[Domain]) -> Iterator[Ended[drift.Job, list[drift.Change]]]:
         """Yield what each domain changed in the platform's files."""
-        jobs = (drift.Job(one.name, remote_of(self.forge, one), one.folder, self.template.root) for one in domains)
-        return run(drift.changes, jobs, at_once=os.cpu_count() or 2, limit=_LIMIT, scratch=self.scratch)
+        jobs = self._of_each(domains, lambda one, at: drift.Job(one.name, at, one.folder, self.template.root))
+        return run(drift.changes, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
 
     def may_open(self, rings: Sequence[RingStanding], ring: Ring) -> None:
         """Raise ProblemError unless every ring before this one has passed, or this one is begun and none failed."""
         before = rings[: [one.ring for one in rings].index(ring)]
         this = rings[len(before)]
+        if before and "-rc." in self.version:
+            what = f"{self.version} is a candidate, and candidates reach the ring {rings[0].ring.name} alone"
+            raise ProblemError(Problem(FleetCode.RING_CLOSED, ring.name, what, "release it first"))
         for one in before:
             verdict, why = one.verdict(datetime.now(UTC))
             if verdict is Verdict.FAILED:
@@ -116,7 +118,7 @@ class Campaign:
                 to_do[one.domain.name] = one
         waiting: list[Result] = []
         jobs = self._jobs([*to_do.values()], ring, waiting)
-        for ended in run(work, jobs, at_once=ring.ring.at_once, limit=_LIMIT, scratch=self.scratch):
+        for ended in run(work, jobs, at_once=ring.ring.at_once, limit=self.limit, scratch=self.scratch):
             yield self._told(self._proposed(to_do[ended.job.domain], ended))
         for result in waiting:
             yield self._told(result)
@@ -142,8 +144,6 @@ class Campaign:
         try:
             return standing(self.forge, domain, known, self.version)
         except ProblemError as error:
-            if any(problem.code is FleetCode.FORGE_ACCESS for problem in error.problems):
-                raise
             reason = "\n".join(map(str, error.problems))
             return Standing(domain, State.UNREACHABLE, known, reason=reason)
 
@@ -167,9 +167,14 @@ class Campaign:
             what, write = "the repository is archived", "write `skip:` with the reason, or remove the domain"
             problem = Problem(FleetCode.NOT_ENROLLED, one.domain.repository, what, write)
             return Result(name, "needs a person", (str(problem),), needs_person=True)
+        if repository.name.lower() != one.domain.repository.lower():
+            what = f"the repository is called {repository.name} now"
+            write = f"write `repository: {repository.name}` if it is still the one that is meant"
+            problem = Problem(FleetCode.REMOTE, one.domain.repository, what, write)
+            return Result(name, "needs a person", (str(problem),), needs_person=True)
         return None
 
-    def _jobs(self, to_do: Sequence[Standing], ring: RingStanding, waiting: list[Result]) -> Iterator[Job]:
+    def _jobs(self, to_do: Sequence[Standing], ring: RingStanding, waiting: list[Result]) -> Iterator[Job | Ended]:
         """Yield jobs as long as pull requests may be opened in this hour; the others go to ``waiting``."""
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
         opened = [one for one in ring.domains if one.pull_request and one.pull_request.created > an_hour_ago]
@@ -181,10 +186,18 @@ class Campaign:
                     waiting.append(Result(one.domain.name, what, waits=True))
                     continue
                 left -= 1
-            yield self._job(one.domain, push=True)
+            yield from self._of_each([one.domain], partial(self._job, push=True))
 
-    def _job(self, domain: Domain, *, push: bool) -> Job:
-        remote = remote_of(self.forge, domain)
+    def _of_each(self, domains: Iterable[Domain], job: Callable[[Domain, Remote], AnyJob]) -> Iterator[AnyJob | Ended]:
+        """Yield the job of each domain; that of one of which the forge knows nothing has ended."""
+        for domain in domains:
+            try:
+                yield job(domain, remote_of(self.forge, domain))
+            except ProblemError as error:
+                nowhere = job(domain, Remote(domain.repository, domain.branch))
+                yield Ended(nowhere, 0.0, problems=tuple(map(str, error.problems)))
+
+    def _job(self, domain: Domain, remote: Remote, *, push: bool) -> Job:
         return Job(domain.name, remote, domain.folder, self.template.root, self.version, self._committed_at, push)
 
     @cached_property
@@ -239,17 +252,21 @@ def campaign(fleet: Fleet, forge: Forge, to: str = "", *, alone: bool = False) -
     Raises:
         ProblemError: the template has no such release, or another roll-out is under way.
     """
+    with ExitStack() as stack:
+        if alone:
+            stack.enter_context(_alone(fleet))
+        folder = stack.enter_context(scratch_folder())
+        clone = folder / "template"
+        Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(clone))  # its tags may be set
+        yield Campaign(fleet, forge, Template.of(clone, to), folder)
+
+
+def _alone(fleet: Fleet) -> FileLock:
     fleet.cache.mkdir(parents=True, exist_ok=True)
     lock = FileLock(fleet.cache / "lock", timeout=0)
     try:
-        if alone:
-            lock.acquire()
-        with TemporaryDirectory(prefix="building-block-") as scratch:
-            clone = Path(scratch) / "template"
-            Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(clone))  # its tags may be set
-            yield Campaign(fleet, forge, Template.of(clone, to), Path(scratch))
+        lock.acquire()
     except Timeout:
         what, write = "another roll-out of this fleet is under way", "wait until it has ended"
         raise ProblemError(Problem(FleetCode.PAUSED, str(fleet.folder), what, write)) from None
-    finally:
-        lock.release()
+    return lock

@@ -4,6 +4,7 @@ Only a pause stands nowhere else.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,16 +39,18 @@ class Log:
         event = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "version": version, "what": what}
         event |= {"domain": domain} if domain else {}
         line = json.dumps(event | about) + "\n"
-        torn = self.file.is_file() and self.file.read_bytes()[-1:] not in (b"", b"\n")
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write("\n" * torn + line)
+        with self.file.open("ab+") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            torn = file.read(1) not in (b"", b"\n")
+            file.write(("\n" * torn + line).encode())
             file.flush()
+            os.fsync(file.fileno())
 
     def events(self, version: str = "") -> Iterator[Event]:
         """Yield what happened in the campaign of a version, or in all, but for a line that a kill has cut off."""
         if not self.file.is_file():
             return
-        for line in self.file.read_text(encoding="utf-8").splitlines():
+        for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 said = json.loads(line)
                 event = Event(

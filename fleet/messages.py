@@ -5,7 +5,7 @@ from enum import StrEnum
 
 class FleetCode(StrEnum):
     """Stable codes: FL1xx the fleet's own files and words on the command line, FL2xx repositories, FL3xx forges,
-    FL4xx campaigns, FL6xx a central Dagster."""
+    FL4xx campaigns, FL5xx a central Dagster."""
 
     FILE_YAML = "FL101"
     FILE_KEY = "FL102"
@@ -28,7 +28,7 @@ class FleetCode(StrEnum):
     RING_CLOSED = "FL402"
     RING_FAILED = "FL403"
 
-    CENTRAL = "FL601"
-    LOCATION_FAILED = "FL602"
-    LOCATION_FOREIGN = "FL603"
-    UNPUBLISHED = "FL604"
+    CENTRAL = "FL501"
+    LOCATION_FAILED = "FL502"
+    LOCATION_FOREIGN = "FL503"
+    UNPUBLISHED = "FL504"

@@ -6,22 +6,27 @@ import signal
 import threading
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any, Generic, TypeVar
 
 from building_block.messages import Problem, ProblemError, one_line
+from filelock import FileLock, Timeout
 
 from fleet.messages import FleetCode
+from upgrade.tree import printable
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+_PREFIX = "building-block-fleet-"
+_LAST_BREATH = 10.0
 _PRELOADED = ["fleet.work", "fleet.survey", "copier", "plumbum", "jinja2"]
 
 
@@ -39,10 +44,16 @@ class Ended(Generic[Job, Result]):
 
 
 def run(
-    work: Callable[[Job], Result], jobs: Iterable[Job], *, at_once: int, limit: float, scratch: Path
+    work: Callable[[Job], Result],
+    jobs: Iterable[Job | Ended[Job, Result]],
+    *,
+    at_once: int,
+    limit: float,
+    scratch: Path,
 ) -> Iterator[Ended[Job, Result]]:
     """Yield how each job ended, as they end; the next one is only taken from ``jobs`` when there is room for it.
 
+    One of them may have ended before it begins, as where it is known by then that it cannot be done.
     ``str(job)`` names it in messages. ``limit`` is how many seconds one may take; ``scratch`` is where each gets a
     folder for temporary files of its own.
     A job's process and all that it started are gone when it has ended, and when this process ends.
@@ -60,6 +71,9 @@ def run(
                 except StopIteration:
                     exhausted = True
                     break
+                if isinstance(job, Ended):
+                    yield job
+                    continue
                 one = _Running.start(context, work, job, scratch)
                 running[one.answer] = one
             if not running:
@@ -68,7 +82,8 @@ def run(
             for answer in wait([*running], timeout=max(0, soonest)):
                 yield running.pop(answer).ended()
             for answer, one in [*running.items()]:
-                if time.monotonic() - one.started > limit:
+                # One that has answered meanwhile has ended in time.
+                if time.monotonic() - one.started > limit and not answer.poll():
                     one.kill()
                     del running[answer]
                     what = f"took longer than {limit:.0f} s and was ended; nothing was pushed by halves"
@@ -79,6 +94,33 @@ def run(
     finally:
         for one in running.values():
             one.kill()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield an empty folder for ``run``, gone after the block; that of a killed process goes with the next."""
+    for lock in Path(gettempdir()).glob(f"{_PREFIX}*.lock"):
+        _sweep(lock)
+    own = Path(gettempdir(), f"{_PREFIX}{uuid.uuid4().hex}")
+    # The system lets go of it when the process ends, however it ends; so a folder whose lock is free is nobody's.
+    with FileLock(own.with_suffix(".lock")):
+        own.mkdir(mode=0o700)
+        try:
+            yield own
+        finally:
+            _remove(own)
+
+
+def _sweep(lock: Path) -> None:
+    with suppress(Timeout, OSError):  # in use, or gone already
+        if lock.lstat().st_uid == os.getuid():
+            with FileLock(lock, timeout=0):
+                _remove(lock.with_suffix(""))
+
+
+def _remove(folder: Path) -> None:
+    rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 @dataclass
@@ -102,8 +144,8 @@ class _Running(Generic[Job]):
     def ended(self) -> Ended[Job, Any]:
         try:
             result, problems, crash = self.answer.recv()
-        except EOFError:
-            self.process.join()
+        except (EOFError, OSError):  # nothing, or half an answer
+            self.process.join(_LAST_BREATH)
             result, problems, crash = None, (), f"the process ended with {self.process.exitcode}"
         if crash:
             what = f"the fleet itself failed here: {one_line(crash.strip().splitlines()[-1])}"
@@ -131,7 +173,7 @@ def _child(work: Callable[[Any], Any], job: Any, answer: Connection, folder: str
     try:
         answer.send((work(job), (), ""))
     except ProblemError as error:
-        answer.send((None, tuple(map(str, error.problems)), ""))
+        answer.send((None, tuple(printable(str(problem)) for problem in error.problems), ""))
     except BaseException:
         answer.send((None, (), traceback.format_exc()))
     answer.close()

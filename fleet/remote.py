@@ -1,9 +1,12 @@
 """A domain's repository as the fleet reaches it: looked at, fetched from and pushed to by git, never trusted."""
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 
 from building_block.messages import Problem, ProblemError, one_line
 
@@ -11,12 +14,26 @@ from fleet.forges import Forge
 from fleet.messages import FleetCode
 from fleet.registry import Domain
 from upgrade.aside import Aside, checked_out
-from upgrade.git import ALOOF, Git, settings
+from upgrade.git import ALONE, ALOOF, Git, settings
+from upgrade.tree import printable
 
 AUTHOR = ("Building block", "building-block@noreply.invalid")
 """In whose name the fleet commits, everywhere, so that the same input makes the same commit."""
 
-_PLAIN = {"commit.gpgSign": "false", "core.fsmonitor": "false", "fetch.fsckObjects": "true", "gc.auto": "0"}
+_LOCAL = {"gc.auto": "0"}
+_REACHING = {
+    "core.fsmonitor": "false",
+    "fetch.fsckObjects": "true",
+    "fetch.recurseSubmodules": "false",
+    "gc.auto": "0",
+    # A remote that says nothing any more is given up.
+    "http.lowSpeedLimit": "1",
+    "http.lowSpeedTime": "120",
+    "push.followTags": "false",
+    "push.gpgSign": "false",
+    "push.recurseSubmodules": "no",
+}
+"""How git reaches a remote; on the way there a person's own settings hold as well, such as those of a proxy."""
 _VARIABLES = {
     "GIT_ALLOW_PROTOCOL": "file:http:https:ssh",
     "GIT_TERMINAL_PROMPT": "0",
@@ -85,9 +102,9 @@ class Remote:
                         self.url,
                         commit,
                         below,
-                        local=_PLAIN,
-                        reach=_PLAIN | self.reach,
-                        environment=_VARIABLES | who,
+                        local=_LOCAL,
+                        reach=self._variables(),
+                        environment=ALONE | who,
                         shallow=True,
                     )
                 )
@@ -97,10 +114,15 @@ class Remote:
             yield aside
 
     def is_ours(self, aside: Aside, commit: str) -> bool:
-        """Say whether the fleet made a commit that the remote has."""
-        git = self._git(aside.git.folder)
-        git("fetch", "--quiet", "--no-tags", "--depth=1", self.url, commit)
-        return git("show", "--no-patch", "--format=%ae%n%ce", commit).split() == [AUTHOR[1], AUTHOR[1]]
+        """Say whether the fleet made a commit that the remote has.
+
+        Raises:
+            ProblemError: it cannot be fetched.
+        """
+        fetched = self._git(aside.git.folder).tried("fetch", "--quiet", "--no-tags", "--depth=1", self.url, commit)
+        if fetched.returncode:
+            raise self._unreachable(fetched.stderr)
+        return aside.git("show", "--no-patch", "--format=%ae%n%ce", commit).split() == [AUTHOR[1], AUTHOR[1]]
 
     def push(self, aside: Aside, commit: str, expected: str) -> None:
         """Let the fleet's branch be a commit of the checkout, where it still is ``expected``; empty: where none is.
@@ -110,14 +132,22 @@ class Remote:
         """
         lease = f"--force-with-lease=refs/heads/{self.branch}:{expected}"
         refspec = f"{commit}:refs/heads/{self.branch}"
-        pushed = self._git(aside.git.folder).tried("push", "--quiet", "--no-verify", lease, self.url, refspec)
+        options = ["--quiet", "--no-verify", lease]
+        if self.url.startswith("file:") and which("setsid"):
+            # There the remote's half is a process of this machine, and is to end what it has begun as one elsewhere
+            # does when this one is killed: git leaves locks and half a pack behind otherwise.
+            options.append("--receive-pack=setsid git-receive-pack")
+        pushed = self._git(aside.git.folder).tried("push", *options, self.url, refspec)
         if pushed.returncode and self.heads().proposed != commit:  # a connection may break when all was done
             what = f"the push of {self.branch} was refused: {one_line(_reason(pushed.stderr))}"
             write = f"let the fleet push {self.branch} there, then `fleet apply --resume`"
             raise ProblemError(Problem(FleetCode.PUSH, self.url, what, write))
 
     def _git(self, folder: Path) -> Git:
-        return Git(folder, settings(ALOOF | _PLAIN | dict(self.reach)) | _VARIABLES)
+        return Git(folder, self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        return settings(ALOOF | _REACHING | dict(self.reach), after=os.environ) | _VARIABLES
 
     def _unreachable(self, said: str) -> ProblemError:
         what = f"the repository cannot be read: {one_line(_reason(said))}"
@@ -132,9 +162,9 @@ def remote_of(forge: Forge, domain: Domain) -> Remote:
 
 
 def _reason(said: str) -> str:
-    """Return what git said without its advice: the lines of the remote and of what failed."""
+    """Return what git said without its advice, and without a credential: the lines of the remote and of what failed."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("hint:")]
-    return " ".join(lines)
+    return re.sub(r"(?<=://)[^/\s@]+@", "", " ".join(lines))
 
 
 def _ways_out(aside: Aside) -> Iterator[Problem]:
@@ -143,7 +173,7 @@ def _ways_out(aside: Aside) -> Iterator[Problem]:
     for path, entry in aside.head().entries.items():
         if not entry.is_link:
             continue
-        leads_to = (aside.root / path).resolve()
+        leads_to = Path(os.path.realpath(aside.root / path))  # which follows a circle once
         if not leads_to.is_relative_to(root) or ".git" in leads_to.relative_to(root).parts:
             what, write = "is a symbolic link that leads out of the repository", "put a file or a folder there"
-            yield Problem(FleetCode.HOSTILE, path, what, write)
+            yield Problem(FleetCode.HOSTILE, printable(path), what, write)

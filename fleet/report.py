@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from fleet.log import Log
-from fleet.standing import RingStanding, State
+from fleet.standing import LOST, RingStanding, Standing, State
 
 
 def report(version: str, rings: Sequence[RingStanding], log: Log, now: datetime) -> str:
@@ -31,16 +31,26 @@ def _lines(version: str, rings: Sequence[RingStanding], log: Log, now: datetime)
             has = one.facts.version if one.facts else ""
             yield f"| {one.domain.name} | {has} | {one.state} | {since} | {link} | {_cell(one.reason)} |"
         yield ""
-    refused = {event.domain: event for event in events if event.what in ("refused", "proposed", "left")}
-    open_ = {one.domain.name for each in rings for one in each.domains if one.state is not State.WELL}
-    persons = [event for event in refused.values() if event.what == "refused" and event.domain in open_]
-    if persons:
+    if waiting := persons(version, rings, log):
         yield "## Needs a person\n"
-        for event in persons:
-            contact = next(o.domain.contact for each in rings for o in each.domains if o.domain.name == event.domain)
-            yield f"- {event.domain} (`{contact}`):"
-            yield from (f"    - {_cell(problem)}" for problem in (event.about or {}).get("problems", ()))
+        for one, problems in waiting:
+            yield f"- {one.domain.name} (`{one.domain.contact}`):"
+            yield from (f"    - {_cell(problem)}" for problem in problems)
         yield ""
+
+
+def persons(version: str, rings: Sequence[RingStanding], log: Log) -> list[tuple[Standing, tuple[str, ...]]]:
+    """Return the domains of begun rings in which nothing goes on by itself, each with what was last said of it."""
+    said: dict[str, tuple[str, ...]] = {}
+    for event in log.events(version):
+        if event.what in ("proposed", "refused", "left"):
+            said[event.domain] = tuple((event.about or {}).get("problems", ()))
+    found = []
+    for one in (one for each in rings if each.is_begun for one in each.domains):
+        problems = said.get(one.domain.name, ()) or ((one.reason,) if one.state in LOST else ())
+        if problems and one.state is not State.WELL and one.counts:
+            found.append((one, problems))
+    return found
 
 
 def _cell(text: str) -> str:

@@ -42,6 +42,10 @@ class State(StrEnum):
     """Its team closed the pull request."""
 
 
+LOST = (State.FAILED, State.UNREACHABLE)
+"""The states out of which nothing leads but a person."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a release stands in one domain."""
@@ -93,7 +97,7 @@ def standing(forge: Forge, domain: Domain, facts: Facts, version: str) -> Standi
         case "passed":
             return asked(State.WELL, checks=checks, since=checks.ended)
         case "failed":
-            return asked(State.FAILED, checks=checks, reason=", ".join(checks.failed))
+            return asked(State.FAILED, checks=checks, reason=f"failed: {', '.join(checks.failed)}")
     return asked(State.RUNNING, checks=checks)
 
 
@@ -150,7 +154,7 @@ class RingStanding:
         """Return whether the next ring may open, and why in a few words."""
         counted = [one for one in self.domains if one.counts]
         well = [one for one in counted if one.state is State.WELL]
-        lost = [one for one in counted if one.state in (State.FAILED, State.UNREACHABLE)]
+        lost = [one for one in counted if one.state in LOST]
         if not counted:
             declined = [one for one in self.domains if one.state is State.DECLINED]
             if declined:

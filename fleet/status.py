@@ -35,12 +35,12 @@ class Row:
     @property
     def why(self) -> str:
         """Return in a few words why it is not at the newest release; empty where it is."""
+        if self.domain.skip:
+            return f"skipped: {self.domain.skip}"
         if self.problems:
             return "needs a person"
         if not self.behind:
             return ""
-        if self.domain.skip:
-            return f"skipped: {self.domain.skip}"
         if self.domain.pinned:
             return f"pinned to {self.domain.pinned}"
         if self.open and self.checks:
@@ -56,7 +56,7 @@ class Row:
     @property
     def needs_person(self) -> bool:
         """Whether nothing goes on here by itself."""
-        return bool(self.problems or (self.checks and self.checks.state == "failed"))
+        return not self.domain.skip and bool(self.problems or (self.checks and self.checks.state == "failed"))
 
 
 def status(

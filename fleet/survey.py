@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from building_block.doctor import Examination
 from building_block.messages import ProblemError
 from building_block.project import Project
 
 from fleet.forges import Forge
-from fleet.pool import run
+from fleet.pool import run, scratch
 from fleet.registry import Domain
 from fleet.remote import Heads, Remote, remote_of
 from fleet.work import enrolled
@@ -63,19 +62,24 @@ class _Look:
         return self.domain
 
 
-def survey(forge: Forge, domains: Iterable[Domain], cache: Path) -> Iterator[tuple[str, Facts]]:
+def survey(forge: Forge, domains: Iterable[Domain], cache: Path, limit: float = _LIMIT) -> Iterator[tuple[str, Facts]]:
     """Yield the facts of each domain by its name, as they come; only what has moved is fetched again.
 
-    ``cache`` is a folder for what is known of each; it may be deleted at any time.
+    ``cache`` is a folder for what is known of each, which may be deleted at any time; ``limit`` is how many seconds
+    a look may take.
     """
     cache.mkdir(parents=True, exist_ok=True)
     looks = []
     for one in domains:
-        remote = remote_of(forge, one)
+        try:
+            remote = remote_of(forge, one)
+        except ProblemError as error:
+            yield one.name, Facts(Heads("", "", ""), problems=tuple(map(str, error.problems)))
+            continue
         known = _remembered(cache / f"{one.name}.json", [remote.url, one.folder])
         looks.append(_Look(one.name, remote, one.folder, known))
-    with TemporaryDirectory(prefix="building-block-") as scratch:
-        for ended in run(_look, looks, at_once=_AT_ONCE, limit=_LIMIT, scratch=Path(scratch)):
+    with scratch() as folder:
+        for ended in run(_look, looks, at_once=_AT_ONCE, limit=limit, scratch=folder):
             facts = ended.result
             if facts is None:
                 facts = Facts(Heads("", "", ""), problems=ended.problems)
@@ -106,7 +110,7 @@ def _look(look: _Look) -> Facts:
 
 def _remember(file: Path, facts: Facts, look: _Look) -> None:
     text = json.dumps({"of": [look.remote.url, look.below], "facts": asdict(facts)})
-    new = file.with_suffix(".new")
+    new = file.with_suffix(f".{os.getpid()}")  # two may look at a time
     new.write_text(text, encoding="utf-8")
     os.replace(new, file)
 
@@ -120,5 +124,11 @@ def _remembered(file: Path, of: list[str]) -> Facts | None:
         exceptions = tuple(Excepted(**one) for one in facts.pop("exceptions"))
         lists = {name: tuple(facts.pop(name)) for name in ("drift", "problems")}
         return Facts(Heads(**facts.pop("heads")), **facts, **lists, exceptions=exceptions)
-    except (OSError, ValueError, KeyError, TypeError):  # never written, or by another version of the fleet
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):  # never written, or by another version of the fleet
         return None

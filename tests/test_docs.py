@@ -1,5 +1,6 @@
 """The docs build strictly, hold together and load nothing from elsewhere; so do the pages that are read on a forge."""
 
+import json
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.ownership import ROOT
+from tools.ownership import ROOT, TEMPLATE
 
 DOCS = ROOT / "docs"
 PAGES = {file.relative_to(DOCS).as_posix() for file in DOCS.rglob("*.md")}
@@ -112,3 +113,11 @@ def test_an_assistant_is_told_what_it_must_know_in_five_lines(rendered):
     short = (root / "platform" / "README.md").read_text().partition("## In short\n")[2].partition("\n## ")[0]
     lines = (root / "AGENTS.md").read_text().splitlines() + short.splitlines()
     assert len([line for line in lines if line]) == 5
+
+
+def test_renovate_is_told_to_use_the_copiers_that_the_platform_asks_for():
+    page = (DOCS / "how-to" / "pull-updates.md").read_text(encoding="utf-8")
+    renovate = json.loads(page.partition('```json title="renovate.json"\n')[2].partition("```")[0])
+    platform = tomllib.loads((TEMPLATE / "platform" / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [line for line in platform["project"]["optional-dependencies"]["dev"] if line.startswith("copier")]
+    assert [f"copier{renovate['constraints']['copier']}"] == asked

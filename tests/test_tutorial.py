@@ -33,9 +33,11 @@ OF_ADOPTION = DOCS / "how-to" / "adopt-an-existing-dbt-project.md"
 """Begins beside a dbt project that is none of the template's: tests/test_adopt.py follows it."""
 OF_LAST_RELEASE = [DOCS / "how-to" / f"{name}.md" for name in ("propose-an-improvement", "update-a-project")]
 """Begin in a project of the last release, after which the tree under test is the next."""
-OF_FLEET = DOCS / "how-to" / "see-all-domains-in-one-dagster.md"
+OF_ALL_DOMAINS = DOCS / "how-to" / "see-all-domains-in-one-dagster.md"
 """Begins with three projects: tests/fleet/test_workspace.py follows it."""
-OTHERS = {OF_ADOPTION, OF_FIRST_RELEASE, OF_FLEET, OF_RELEASE, *OF_LAST_RELEASE}
+OF_FLEET = DOCS / "how-to" / "roll-out-a-release.md"
+"""Begins in this repository: tests/fleet/test_roll_out.py follows it."""
+OTHERS = {OF_ADOPTION, OF_ALL_DOMAINS, OF_FIRST_RELEASE, OF_FLEET, OF_RELEASE, *OF_LAST_RELEASE}
 HOW_TOS = sorted({*(DOCS / "how-to").glob("*.md")} - OTHERS)
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 REFUSED = "It is refused"
@@ -51,6 +53,8 @@ class Reader:
     start: Path
     tools: Path
     standing_for: dict[str, str]
+    packages: tuple[Path, ...] = ()
+    """Where Python looks first; the project's own, if none are named."""
 
     def follow(self, page: str) -> None:
         """Do all that a page says; raise AssertionError at the first line that is not as the page has it."""
@@ -83,7 +87,7 @@ class Reader:
             env=os.environ
             | {
                 "PATH": os.pathsep.join([str(self.tools), str(Path(sys.executable).parent), os.environ["PATH"]]),
-                "PYTHONPATH": os.pathsep.join([str(project / "platform"), str(project / "src")]),
+                "PYTHONPATH": os.pathsep.join(map(str, self.packages or (project / "platform", project / "src"))),
                 "COLUMNS": "120",
                 **{f"GIT_{who}_{what}": "unit" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
             },

@@ -6,8 +6,7 @@ The standard has many more, which stay allowed; ``poe contracts lint`` holds a f
 from typing import Any
 
 from building_block.contracts.column import CLASSES, PII, Masking
-from building_block.contracts.rule import OPERATORS, SAMPLE_EXPRESSION
-from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, SEVERITIES
+from building_block.contracts.rules import FORMATS, METRICS, OPERATORS, OPTIONS, SAMPLE_EXPRESSION, SEVERITIES
 from building_block.contracts.service_levels import ACTION, UNITS, Action
 
 from tools.ownership import HEADER

@@ -14,14 +14,24 @@ from building_block.check import at_once
 from building_block.contracts.changes import Kind
 from building_block.contracts.command import commands as contract_commands
 from building_block.contracts.contract import contract
-from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
-from building_block.contracts.rules import FORMATS, METRICS, OPTIONS, rules
+from building_block.contracts.rules import (
+    FORMATS,
+    METRICS,
+    OBJECT,
+    OPTIONS,
+    CountRule,
+    DuplicateRule,
+    QueryRule,
+    RowRule,
+    Rule,
+    rules,
+)
 from building_block.contracts.service_levels import ACTION
 from building_block.contracts.standard import of_text
 from building_block.doctor import Examination
 from building_block.explanations import EXPLANATIONS
 from building_block.ingest.spec import ingest_schema
-from building_block.messages import Code
+from building_block.messages import Explanation
 from building_block.project import Project
 from typer.models import ArgumentInfo
 
@@ -62,11 +72,12 @@ def pages() -> dict[Path, str]:
     }
 
 
-def _page(title: str, *parts: str) -> str:
+def page(title: str, *parts: str) -> str:
+    """Return a page of Markdown."""
     return "\n\n".join([f"# {title}", *parts]) + "\n"
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a Markdown table; what Markdown would read as a further column is escaped."""
     lines = [list(header), ["---" for _ in header], *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -83,7 +94,7 @@ def _code(value: object) -> str:
 def _decisions() -> str:
     files = sorted(file for file in DECISIONS.glob("*.md") if file.name != "index.md")
     titles = {file.name: file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for file in files}
-    return _page(
+    return page(
         "Decisions",
         "Why the building block has its shape: one page a decision, with what was known when it was made.",
         "\n".join(f"- [{title}]({name})" for name, title in titles.items()),
@@ -95,11 +106,11 @@ def _decisions() -> str:
 
 def _ownership() -> str:
     rows = ((_code(path), name, OF_UPDATE[name]) for name in CLASSES for path in patterns()[name])
-    return _page(
+    return page(
         "Who owns which path",
         "Written from the lists in `copier.yml`. Every path of a stamped project matches exactly one row; what\n"
         "matches none is the domain's, for the template never brings it.",
-        _table(("path", "class", "`copier update`"), rows),
+        table(("path", "class", "`copier update`"), rows),
     )
 
 
@@ -127,12 +138,12 @@ def _questions() -> str:
     refusals = (
         f"- {_code(name)}: {_rendered(question['validator'], **{name: chr(10)})}" for name, question in asked.items()
     )
-    return _page(
+    return page(
         "Questions",
         "Written from `copier.yml`. `copier copy` asks these once and keeps the answers in `.copier-answers.yml`,\n"
         "which is never edited by hand: `copier update --data <question>=<answer>` changes one. The name of the\n"
         "domain is for ever, for the unit's own files carry it.",
-        _table(("question", "it asks", "default, of Sales", "example"), rows),
+        table(("question", "it asks", "default, of Sales", "example"), rows),
         "An answer that cannot be used is refused with a sentence, and asked for again:",
         "\n".join(refusals),
         "Everything else is computed from these answers, or is the platform's decision and no question.",
@@ -159,13 +170,13 @@ def _tasks() -> str:
         (_code(f"poe {name}"), task["help"], "<br>".join(_code(command) for command in _commands(task)))
         for name, task in shown.items()
     )
-    return _page(
+    return page(
         "Tasks",
         "Written from `poe_tasks.toml`. With uv write `uv run poe build`, with pixi `pixi run build`, in an activated\n"
         "environment `poe build`; `poe` alone lists them. A unit adds tasks of its own in `settings/tasks.toml`.",
-        _table(("task", "what it does", "it runs"), rows),
+        table(("task", "what it does", "it runs"), rows),
         "## `poe contracts …`",
-        _table(("command", "what it does"), sorted(_contract_commands())),
+        table(("command", "what it does"), sorted(_contract_commands())),
         "`poe contracts <command> --help` lists the options of each.",
         "## `poe doctor`",
         "Looks at what an update has to do with, offline and at once; so do the hooks of a commit and `poe check`.\n"
@@ -219,7 +230,7 @@ def _ingest_files() -> str:
         sections += [f"### `format: {name}`", _keys(model, only=set(model["properties"]) - common)]
     sections += ["## `partitions`", _keys(definitions["DailyPartitions"])]
     sections += ["## `columns`", "Each item of the list:", _keys(definitions["Column"])]
-    return _page("Ingest files", *sections)
+    return page("Ingest files", *sections)
 
 
 def _keys(model: dict[str, Any], only: set[str] | None = None) -> str:
@@ -233,7 +244,7 @@ def _keys(model: dict[str, Any], only: set[str] | None = None) -> str:
         for name, key in sorted(model["properties"].items(), key=lambda item: item[0] not in model["required"])
         if only is None or name in only
     )
-    return _table(("key", "value", "what it means", "example"), rows)
+    return table(("key", "value", "what it means", "example"), rows)
 
 
 def _values(key: dict[str, Any], *, required: bool) -> str:
@@ -298,13 +309,13 @@ def _contract_changes() -> str:
         )
         for change in (kind.value for kind in Kind)
     )
-    return _page(
+    return page(
         "Changes of a contract",
         "Written from the package `building_block`. `poe contracts gate --against main` compares each contract of\n"
         "`contracts/` with the one that git has at `main`, or at any other branch, tag or commit. CI asks the same of\n"
         "each pull request. It refuses a version that is raised by less than the gravest of its changes demands, or\n"
         "lowered, and a change without the approval that it needs.",
-        _table(("change", "demands", "approval", "why"), rows),
+        table(("change", "demands", "approval", "why"), rows),
         "Versions below 1.0.0 are no exception: what is published is read. Contracts of what the domain consumes, in\n"
         "`contracts/consumes/`, are their owners' to change and are not compared.",
         "## Approvals",
@@ -336,7 +347,7 @@ def _what_may_change() -> str:
         )
         for change in (kind.value for kind in OfSurface)
     )
-    return _page(
+    return page(
         "What may change",
         "Written from the verdicts of `tools/surface/`. The surface of a release is all that a unit's files,\n"
         "commands and habits can depend on. It is read from the release's files, so that any two releases can be\n"
@@ -347,7 +358,7 @@ def _what_may_change() -> str:
         "`Deprecated` what makes a minor, the rest is a patch. Between two releases their versions say it, and\n"
         "`--as minor` tries another. A test asks the same of each pair of releases, and the release workflow before\n"
         "it tags one.",
-        _table(("change", "demands", "migration", "why"), rows),
+        table(("change", "demands", "migration", "why"), rows),
         "What is not listed is a patch. A renamed thing is one that goes and one that comes.",
         "## Below 1.0.0",
         "In 0.x a minor may break, and the changelog says what a project must do; so what demands a major raises\n"
@@ -417,8 +428,8 @@ RULES: dict[str, dict[str, Any]] = {
 
 def _contracts() -> str:
     schema = contract_schema()
-    table = schema["properties"]["schema"]["items"]
-    column = table["properties"]["properties"]["items"]
+    declared = schema["properties"]["schema"]["items"]
+    column = declared["properties"]["properties"]["items"]
     sections = [
         "Written from the code that reads contracts. A file `contracts/<port>.odcs.yaml` keeps the Open Data Contract\n"
         "Standard 3.2 and is about one port; `contracts/consumes/` holds other domains', of what this one reads.\n"
@@ -433,11 +444,11 @@ def _contracts() -> str:
         "### `members` of the team",
         _keys(schema["properties"]["team"]["properties"]["members"]["items"]),
         "## `schema`: the table",
-        _keys(table),
+        _keys(declared),
         "## `properties`: the columns",
         _keys(column),
         "### `logicalTypeOptions`",
-        _table(
+        table(
             ("key", "of", "what every value is"),
             (
                 (_code(name), ", ".join(_code(kind) for kind in OPTIONS if name in OPTIONS[kind]), key["description"])
@@ -447,7 +458,7 @@ def _contracts() -> str:
         "An empty field breaks none of these; `required: true` forbids it.",
         "### `quality`: rules of a column, or of the table",
         _keys(column["properties"]["quality"]["items"]),
-        _table(
+        table(
             ("metric", "stands at a", "arguments"),
             ((_code(name), where, ", ".join(map(_code, arguments))) for name, (where, arguments) in METRICS.items()),
         ),
@@ -456,20 +467,20 @@ def _contracts() -> str:
         "## `customProperties`: masking, and what samples are made of",
         _keys(column["properties"]["customProperties"]["items"]),
         "A column with `tags: [pii]` says how it reaches `published`: `{property: masking, value: hash}`.",
-        _table(("masking", "what becomes of the column"), ((_code(name), text) for name, text in MASKINGS.items())),
+        table(("masking", "what becomes of the column"), ((_code(name), text) for name, text in MASKINGS.items())),
         "## `slaProperties`: retention and frequency",
         _keys(schema["properties"]["slaProperties"]["items"]),
         "A row is past its retention when its value lies before today less that time, in UTC and by the calendar, and\n"
         "a row without a value never is: [how it is removed](../how-to/keep-data-no-longer-than-promised.md).",
-        _table((ACTION, "what becomes of a row"), ((_code(name), text) for name, text in ACTIONS.items())),
+        table((ACTION, "what becomes of a row"), ((_code(name), text) for name, text in ACTIONS.items())),
         "## What a rule amounts to",
         "SQL of DuckDB over the column `x`. Most is true of a row that breaks the rule, and all of that is counted in\n"
         "one scan; each rule about duplicates and each query of `type: sql` is a query of its own.",
-        _table(("in the contract", "in SQL"), ((text, _amounts_to(written)) for text, written in RULES.items())),
+        table(("in the contract", "in SQL"), ((text, _amounts_to(written)) for text, written in RULES.items())),
         "A query sees the contract's own table as `{object}` and nothing else: no file, no network, no other table.",
         "## The policy",
         "What the standard leaves open and the platform demands of each port:",
-        _table(
+        table(
             ("code", "refused"),
             (
                 (f"[{code}](messages.md#{code.lower()})", EXPLANATIONS[code].what)
@@ -478,17 +489,17 @@ def _contracts() -> str:
             ),
         ),
     ]
-    return _page("Contracts", *sections)
+    return page("Contracts", *sections)
 
 
 def _amounts_to(written: dict[str, Any]) -> str:
     """Return the SQL that a rule of the column `x`, or of its table, amounts to."""
     entries = {key: [written[key] | {"mustBe": 0}] for key in ("quality", "of_table") if key in written}
     column = {"name": "x", "logicalType": "string"} | written | entries
-    table = {"name": "t", "quality": column.pop("of_table", [])}
-    table["properties"] = [column, {"name": "y", "logicalType": "string"}]
+    whole = {"name": "t", "quality": column.pop("of_table", [])}
+    whole["properties"] = [column, {"name": "y", "logicalType": "string"}]
     content = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": "t", "version": "1.0.0", "status": "active"}
-    content |= {"schema": [table]}
+    content |= {"schema": [whole]}
     found = rules(contract(of_text(yaml.safe_dump(content, allow_unicode=True).encode(), "t.odcs.yaml")))
     return "<br>".join(_sql(rule) for rule in found)
 
@@ -511,13 +522,13 @@ def _sql(rule: Rule) -> str:
 
 
 def _messages() -> str:
-    contents = _table(
+    contents = table(
         ("code", "what"), ((f"[{code}](#{code.lower()})", explained.what) for code, explained in EXPLANATIONS.items())
     )
     sections = []
     for number, codes in groupby(EXPLANATIONS, key=lambda code: code[2]):
-        sections += [f"## {GROUPS[number]}", *map(_message, codes)]
-    return _page(
+        sections += [f"## {GROUPS[number]}", *(message(code, EXPLANATIONS[code]) for code in codes)]
+    return page(
         "Messages",
         "Written from the package `building_block`. Every message has the form `CODE file:line path: what is wrong;\n"
         "what to write instead`. In a project, `poe explain BB207` shows what stands here, without a network.",
@@ -526,8 +537,8 @@ def _messages() -> str:
     )
 
 
-def _message(code: Code) -> str:
-    explained = EXPLANATIONS[code]
+def message(code: str, explained: Explanation) -> str:
+    """Return the section of a page that explains a code."""
     return "\n\n".join(
         (
             f"### {code}",

@@ -29,6 +29,8 @@ REMOVED_FROM_THE_STANDARD_LIBRARY = {
     *("lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau"),
     *("telnetlib", "uu", "xdrlib"),
 }
+OF_THE_FLEET = {"building_block_template", "github", "nacl", "pygithub", "pynacl"}
+"""Of the environment here, but of no project's."""
 SQL_KEYWORDS = "select keyword_name from duckdb_keywords() where keyword_category = 'reserved'"
 
 
@@ -42,7 +44,7 @@ def reserved_names() -> set[str]:
     names |= {name.lower() for name in importlib.metadata.packages_distributions()}
     # A domain's distribution takes its name on the environment's list too: `dbt-core` is `dbt_core` there.
     names |= {dist.name.lower().replace("-", "_").replace(".", "_") for dist in importlib.metadata.distributions()}
-    return {name for name in names if name.isidentifier() and not name.startswith("_")}
+    return {name for name in names - OF_THE_FLEET if name.isidentifier() and not name.startswith("_")}
 
 
 if __name__ == "__main__":

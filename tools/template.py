@@ -3,7 +3,8 @@
 - the derived files that a fresh project is born with, unless they include the platform's half
 - template/platform/manifest.sha256.jinja: the sha256 of every platform file
 - template/platform/schemas/: the schemas of contracts and of ingest files, for editors
-- docs/reference/ and docs/decisions/index.md: the pages that tools/reference.py makes
+- docs/reference/ and docs/decisions/index.md: the pages that tools/reference.py and
+  tools/fleet_reference.py make
 """
 
 import hashlib
@@ -17,9 +18,9 @@ from building_block import generate
 from building_block.ingest.spec import ingest_schema
 from building_block.project import Project
 
+from tools import fleet_reference, reference
 from tools.contract_schema import contract_schema
 from tools.ownership import ROOT, TEMPLATE, classes_of, rendered_path, template_files
-from tools.reference import pages
 
 NOT_IN_MANIFEST = {
     ".copier-answers.yml",  # changes with the answers
@@ -42,7 +43,7 @@ def before_rendering() -> dict[Path, str]:
         for name, schema in schemas.items()
     }
     files[TEMPLATE / "platform" / "manifest.sha256.jinja"] = _manifest(files)
-    return files | pages()
+    return files | reference.pages() | fleet_reference.pages()
 
 
 def _born_derived() -> dict[Path, str]:

@@ -56,7 +56,7 @@ class Home:
     @contextmanager
     def aside(self) -> Iterator["Aside"]:
         """Yield a checkout of HEAD; the unit's folder and repository are only read."""
-        kept = ("core.autocrlf", "core.eol", "core.fileMode", "core.longpaths", "core.symlinks")
+        kept = ("core.fileMode", "core.longpaths", "core.symlinks")
         found = {setting: self.git.tried("config", "--local", setting).stdout.strip() for setting in kept}
         local = {setting: value for setting, value in found.items() if value}
         with checked_out(self.git.folder.as_uri(), "HEAD", self.below, local=local) as aside:
@@ -76,28 +76,27 @@ def checked_out(
 ) -> Iterator["Aside"]:
     """Yield a checkout aside of a revision of another repository, in which nothing of that repository's is run.
 
-    ``local`` are settings of the checkout, ``reach`` those by which git reaches the source, for the fetch alone;
-    ``environment`` holds more variables of every git there. With ``shallow`` its history is left where it is.
+    ``local`` are settings of the checkout, ``environment`` more variables of every git in it, ``reach`` those of the
+    one that fetches instead. With ``shallow`` its history is left where it is.
 
     Raises:
         ProblemError: it cannot be fetched.
     """
     with TemporaryDirectory(prefix="building-block-") as scratch:
         folder = Path(scratch) / "repository"
-        variables = dict(environment or {})
-        git = Git(folder, settings(ALOOF) | variables)
+        git = Git(folder, settings(ALOOF) | dict(environment or {}))
         folder.mkdir()
-        git("init", "--quiet")
+        git("init", "--quiet", "--template=")
         # Fetched and not borrowed: writing an object that is there already would touch the file that it lies in.
         depth = ["--depth=1"] if shallow else ["--update-shallow"]
-        reaching = Git(folder, settings(ALOOF | dict(reach or {})) | variables)
+        reaching = Git(folder, reach or git.environment)
         reaching("fetch", "--quiet", "--no-tags", *depth, source, revision)
         for setting, value in (local or {}).items():
             git("config", setting, value)
-        # Bytes are compared: nobody needs what a filter would make of a file, or fetch for it, as git-lfs does.
+        # Bytes are compared: nobody needs what git or a filter would make of a file, or fetch for it, as git-lfs does.
         attributes = git.path("info/attributes")
         attributes.parent.mkdir(exist_ok=True)
-        attributes.write_text("* -filter\n", encoding="utf-8")
+        attributes.write_text("* -text -ident -working-tree-encoding -filter\n", encoding="utf-8")
         git("reset", "--quiet", "--hard", "FETCH_HEAD")
         yield Aside(git, below, Path(scratch))
 

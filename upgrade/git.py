@@ -12,16 +12,27 @@ PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--d
 """What `git diff` is told, so that its output is a patch whatever a person has set."""
 
 
-def settings(values: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables by which git takes settings, such as core.hooksPath, before those of every file."""
-    variables = {"GIT_CONFIG_COUNT": str(len(values))}
-    for number, (name, value) in enumerate(values.items()):
+def settings(values: Mapping[str, str], after: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables by which git takes settings, such as core.hooksPath, before those of every file.
+
+    They take the place of such settings in this process's own variables, or come ``after`` those that are given.
+    """
+    first = int((after or {}).get("GIT_CONFIG_COUNT") or 0)
+    variables = {"GIT_CONFIG_COUNT": str(first + len(values))}
+    for number, (name, value) in enumerate(values.items(), first):
         variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     return variables
 
 
 ALOOF = {"core.hooksPath": os.devnull, "core.excludesFile": os.devnull}
 """A person's hooks and what a person ignores are for a person's work."""
+ALONE = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_PARAMETERS": "",
+    "GIT_ATTR_NOSYSTEM": "1",
+}
+"""The variables with which git has no settings but its repository's, and does the same on every machine."""
 
 
 @dataclass(frozen=True)

@@ -113,9 +113,9 @@ class Template:
         """
         with _said(f"rendering {version}"):
             data = dict(answers) | _IN_USE
-            with Copier(
-                str(self.root), folder, data=data, vcs_ref=version, defaults=True, quiet=True, overwrite=True
-            ) as copier:
+            # Without settings: those of copier's that a person has answer questions, too.
+            alike = {"defaults": True, "quiet": True, "overwrite": True, "settings": {}}
+            with Copier(str(self.root), folder, data=data, vcs_ref=version, **alike) as copier:
                 copier.run_copy()
 
     def news(self, before: str) -> list[str]:
@@ -144,12 +144,13 @@ def _is_after(title: str, before: str) -> bool:
 
 @contextmanager
 def _said(doing: str) -> Iterator[None]:
-    """Have copier run while git has none of a person's hooks, and turn what copier raises into one sentence.
+    """Have copier run while git has no hooks and makes no line ends, and turn what copier raises into one sentence.
 
     Raises:
         ProblemError: instead of any error of copier.
     """
-    variables = settings(ALOOF)
+    alike = {"core.autocrlf": "false", "core.eol": "lf", "core.attributesFile": os.devnull}
+    variables = settings(ALOOF | alike) | {"GIT_CONFIG_PARAMETERS": ""}
     try:
         with plumbum.local.env(**variables), _environment(variables):
             yield

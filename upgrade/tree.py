@@ -14,6 +14,11 @@ MANIFEST = "platform/manifest.sha256"
 ANSWERS = ".copier-answers.yml"
 
 
+def printable(text: str) -> str:
+    """Return a text of the unit's, such as a path, as every terminal and file can hold it."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 class Entry(NamedTuple):
     """One file: its mode as git writes it, and the id of its content."""
 
@@ -24,6 +29,11 @@ class Entry(NamedTuple):
     def is_link(self) -> bool:
         """Whether it is a symbolic link."""
         return self.mode == "120000"
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return {"120000": "a symbolic link", "160000": "a submodule"}.get(self.mode, "a file")
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from upgrade.aside import Aside, Home
 from upgrade.environment import Environment
 from upgrade.landing import Landing
 from upgrade.template import Template
-from upgrade.tree import ANSWERS, Tree
+from upgrade.tree import ANSWERS, Tree, printable
 from upgrade.verify import Update, verify
 
 
@@ -178,12 +178,13 @@ def _obstacles(start: Tree, old: Tree, new: Tree, derived: GitIgnoreSpec) -> Ite
             what, write = "has a name that copier cannot read: it is not UTF-8, or has control characters", "rename it"
         elif entry.is_link and (path in folders or derived.match_file(path)):
             what, write = "is a symbolic link where the platform writes", "put a folder or a file of its own there"
+        elif path in folders:
+            what, write = f"is {entry.kind} where the platform has a folder", "move it out of the way"
         elif taken := places & {f"{parent}" for parent in PurePosixPath(path).parents}:
             what, write = f"lies in a folder where the platform has a file, {min(taken)}", "move it out of there"
         else:
             continue
-        shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in path)
-        yield Problem(Code.UPGRADE_COLLISION, shown, what, f"{write}, commit, and begin again")
+        yield Problem(Code.UPGRADE_COLLISION, printable(path), what, f"{write}, commit, and begin again")
 
 
 def _beside(start: Tree, based: Tree, restored: Collection[str], aside: Aside) -> Iterator[Problem]:

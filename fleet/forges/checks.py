@@ -29,6 +29,9 @@ class Checked:
     number: int
     commit: str
     failed: tuple[str, ...]
+    """The names of the checks that did."""
+    why: tuple[str, ...] = ()
+    """The last line of what each of them printed."""
 
 
 def run(folder: Path, repository: str | None = None, at_once: int = 2, seconds: float = 600) -> list[Checked]:
@@ -79,8 +82,9 @@ def _check(forge: LocalForge, repository: str, pull: Pull, seconds: float, stop:
                 record.comments.append(Comment(author="ci", text=said, written=datetime.now(UTC)))
 
     forge.change(repository, pull.number, change)
-    failed = tuple(result.name for result in results if not result.passed)
-    return Checked(repository, pull.number, pull.head, failed)
+    failed = [result for result in results if not result.passed]
+    why = tuple(result.output.rpartition("\n")[2] for result in failed)
+    return Checked(repository, pull.number, pull.head, tuple(result.name for result in failed), why)
 
 
 @dataclass(frozen=True)

@@ -343,6 +343,8 @@ class _Records:
 
     def write(self, pull: Pull) -> None:
         self.folder.mkdir(exist_ok=True)
+        # Left by a git that was killed, since nobody else writes these while this one has the repository's lock.
+        (self.path / "refs" / "pull" / str(pull.number) / "head.lock").unlink(missing_ok=True)
         self.git("update-ref", f"refs/pull/{pull.number}/head", pull.head)
         _write(self.folder / f"{pull.number}.json", pull.model_dump_json(indent=1))
 

@@ -9,7 +9,7 @@ _AT = r"(?:@|&commat;|&#0*64;|&#[xX]0*40;)"
 _FOUND = re.compile(
     r"(?P<address>\bhttps?://(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+(?::\d+)?(?:/[^\s<>()\[\]\"'`]*)?)"
     rf"|(?P<mention>(?<![A-Za-z0-9]){_AT})(?=[A-Za-z0-9&])"
-    r"|(?P<issue>#(?=\d)|\b[Gg][Hh]-(?=\d))"
+    r"|(?P<issue>(?<!&)#(?=\d)|\b[Gg][Hh]-(?=\d))"
 )
 _SILENT = re.compile(rf"(?<=[@#-]){_BREAK}")
 

@@ -295,9 +295,9 @@ def test_a_run_waits_in_the_one_queue_and_says_of_which_domain_it_is(central):
 @pytest.mark.slow
 def test_all_that_dagster_does_not_say_is_told_and_nothing_else(central):
     told = [str(problem) for problem in faults(central.fleet, central.shown)]
-    planted = "FL604 finance finance/reporting/planted: depends on"
+    planted = "FL504 finance finance/reporting/planted: depends on"
     assert told == [
-        "FL602 domains.yaml hr-ops.location: it does not load: RuntimeError: planted; put that right, or ask @acme/hr",
+        "FL502 domains.yaml hr-ops.location: it does not load: RuntimeError: planted; put that right, or ask @acme/hr",
         f"{planted} `sale/published/orders`, which nobody declares; write <domain>/published/<port>",
         f"{planted} `sales/marts/orders_cleaned`, which sales does not publish; write {PORT}, sales/published/orders",
         f"{planted} `sales/published/daily_order`, which sales does not publish; write {PORT}",
@@ -315,7 +315,7 @@ def test_a_location_in_another_domains_environment_is_told(tmp_path):
     fleet = declared(tmp_path, FILES["domains.yaml"])
     shown = shows(sales={PORT: set()}, finance={PORT: set()}, logistics={})
     (problem,) = faults(fleet, shown)
-    assert str(problem).startswith("FL603 domains.yaml finance.location: it has the assets of sales, and each is shown")
+    assert str(problem).startswith("FL503 domains.yaml finance.location: it has the assets of sales, and each is shown")
 
 
 def test_a_location_that_the_central_dagster_does_not_have_is_told_unless_it_is_left_out(tmp_path):
@@ -323,20 +323,20 @@ def test_a_location_that_the_central_dagster_does_not_have_is_told_unless_it_is_
         tmp_path, FILES["domains.yaml"].replace('contact: "@acme/sales"', 'contact: "@acme"\n  skip: rests')
     )
     (problem,) = faults(fleet, shows(finance={CASH: {PORT}}))
-    assert str(problem).startswith("FL602 domains.yaml logistics.location: the central Dagster does not have it; write")
+    assert str(problem).startswith("FL502 domains.yaml logistics.location: the central Dagster does not have it; write")
 
 
 def test_what_a_domain_reads_is_not_judged_while_nobody_can_say_whether_it_is_published(tmp_path):
     fleet = declared(tmp_path, FILES["domains.yaml"])
     shown = shows(sales={}, finance={CASH: {PORT}}, logistics={})
     (problem,) = faults(fleet, shown)
-    assert str(problem) == f"FL604 finance {CASH}: depends on `{PORT}`, which sales does not publish; ask sales"
+    assert str(problem) == f"FL504 finance {CASH}: depends on `{PORT}`, which sales does not publish; ask sales"
     shown["sales"] = dataclasses.replace(shown["sales"], error="it is still being loaded")
     (problem,) = faults(fleet, shown)
-    assert problem.code == "FL602"
+    assert problem.code == "FL502"
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:3000", "nowhere", (ROOT / "docs").as_uri()])
 def test_an_address_without_a_dagster_is_refused(address):
-    with pytest.raises(ProblemError, match=f"FL601 {shlex.quote(address)}: no Dagster answers there: "):
+    with pytest.raises(ProblemError, match=f"FL501 {shlex.quote(address)}: no Dagster answers there: "):
         lineage.ask(address)

@@ -79,6 +79,18 @@ def doctor() -> None:
 
 
 @app.command()
+def impact(
+    against: Annotated[str, typer.Option(help="Branch, tag or commit with the project as it was.")],
+) -> None:
+    """Say in Markdown what differs in the graph since a commit; fails only if the project does not load now."""
+    from building_block.impact import impact as compared
+
+    report = compared(Project.here(), against)
+    print(report.markdown)
+    _end([*report.after])
+
+
+@app.command()
 def lint() -> None:
     """Run every hook of a commit on every file, on those that git does not know yet, too."""
     raise SystemExit(linted(Project.here()))

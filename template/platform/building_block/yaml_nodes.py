@@ -119,11 +119,16 @@ def place(node: Node, loc: Location) -> tuple[int, str]:
 def _refuse_depth(text: str, file: str, kind: Kind) -> None:
     """Raise ProblemError for levels that nobody writes: libyaml's own composer ends the process at some 10,000."""
     depth = 0
-    for event in yaml.parse(text, Loader=Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            what = f"not {kind.name}: more than {_DEEPEST} levels deep"
-            raise _fault(kind.syntax, file, event.start_mark.line, what, "write fewer levels")
+    what, write = f"not {kind.name}: more than {_DEEPEST} levels deep", "write fewer levels"
+    try:
+        for event in yaml.parse(text, Loader=Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise _fault(kind.syntax, file, event.start_mark.line, what, write)
+    except yaml.MarkedYAMLError as error:  # some versions of libyaml look that far ahead and have a limit of their own
+        if "nesting" not in str(error.problem):
+            raise
+        raise _fault(kind.syntax, file, error.problem_mark.line, what, write) from None
 
 
 class _Reader:

@@ -7,8 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from building_block.contracts.sample import SAMPLE, make, write
-from building_block.contracts.values import of_pattern
+from building_block.contracts.sample import SAMPLE, make, of_pattern, write
 from building_block.contracts.verify import misshapen, verify
 from building_block.messages import Code, ProblemError
 from hypothesis import HealthCheck, given, settings

@@ -9,8 +9,7 @@ import jsonschema
 import pytest
 import yaml
 from building_block.contracts.column import Masking
-from building_block.contracts.rule import OPERATORS
-from building_block.contracts.rules import FORMATS, METRICS, OPTIONS
+from building_block.contracts.rules import FORMATS, METRICS, OPERATORS, OPTIONS
 
 from tests.unit.contracts.conftest import GOOD
 from tools.contract_schema import contract_schema

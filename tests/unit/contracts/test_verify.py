@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from building_block.contracts.load import Agreed
-from building_block.contracts.rule import DuplicateRule, Limit
+from building_block.contracts.rules import DuplicateRule, Limit
 from building_block.contracts.sample import SAMPLE, make
 from building_block.contracts.verify import verify
 from hypothesis import given, settings

@@ -9,7 +9,7 @@ from building_block.contracts.column import Column
 from building_block.contracts.contract import Contract
 from building_block.contracts.load import Agreed
 from building_block.contracts.publish import POINTER
-from building_block.contracts.rule import DuplicateRule
+from building_block.contracts.rules import DuplicateRule
 from building_block.contracts.service_levels import Action, Retention
 
 # For dbt: the published models in its words ---------------------------------------------------------------------------

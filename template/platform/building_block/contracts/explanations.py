@@ -248,12 +248,12 @@ CONTRACTS = {
         ),
     ),
     Code.CONTRACT_REF: Explanation(
-        what="`poe contracts gate` cannot read the contracts as they were.",
+        what="`poe contracts gate` or `poe impact` cannot read the project as it was.",
         example=(
             "BB620 --against mian: `mian` is no commit of this clone; write a branch, tag or commit that `git log` "
             "shows"
         ),
-        why="Whether a version was raised enough is said by the contract before the change, which only git has.",
+        why="Whether a version was raised enough, and what a change does, shows beside what was before, which git has.",
         fix=(
             "Name a branch, tag or commit of the clone: on a branch of yours that is `main`, or `origin/main` after "
             "`git fetch`. A workflow's clone ends at the newest commit unless `actions/checkout` has `fetch-depth: 0`."

@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,6 +34,8 @@ class Port:
     before: Agreed | None
     after: Agreed | None
     changes: list[Change]
+    faulty: Problem | None = None
+    """What was wrong with its contract before, so that nothing can be compared."""
 
     @property
     def bump(self) -> Bump:
@@ -49,24 +50,31 @@ def gate(project: Project, ref: str) -> list[Port]:
         ProblemError: a version is raised too little, compliance has not approved what it must, or something cannot be
             read; the error carries every problem.
     """
-    now, then = ports(project), contracts_at(project, ref)
+    found = became(project, ref)
     approved = _approvals(project)
-    found: list[Port] = []
     problems: list[Problem] = []
-    for name in sorted(now.keys() | then.keys()):
-        file = f"{project.relative(project.contracts)}/{name}{SUFFIX}"
-        try:
-            port = _port(name, file, project.root / file, now.get(name), then.get(name), ref)
-        except ProblemError as error:
-            port = Port(name, file, None, now.get(name), [Change(Kind.PORT_UNREADABLE, "unreadable before", ())])
-            what = f"nothing can be compared, for at {ref} the contract is faulty: {error.problems[0]}"
-            if write := _ask(port, port.changes[0], approved):
-                problems.append(Problem(Code.CONTRACT_UNREADABLE, f"{file}:1", what, write))
-        else:
+    for port in found:
+        if port.faulty is None:
             problems += [*_version(port, ref), *_unapproved(port, ref, approved)]
-        found.append(port)
+        elif write := _ask(port, port.changes[0], approved):
+            what = f"nothing can be compared, for at {ref} the contract is faulty: {port.faulty}"
+            problems.append(Problem(Code.CONTRACT_UNREADABLE, f"{port.file}:1", what, write))
     ProblemError.raise_any(problems)
     return found
+
+
+def became(project: Project, ref: str) -> list[Port]:
+    """Return what became of each port since a git ref, whether it may or not.
+
+    Raises:
+        ProblemError: the contracts as they are cannot be read, or there is no such commit.
+    """
+    now, then = ports(project), contracts_at(project, ref)
+    folder = project.relative(project.contracts)
+    return [
+        _port(project, f"{folder}/{name}{SUFFIX}", name, now.get(name), then.get(name), ref)
+        for name in sorted(now.keys() | then.keys())
+    ]
 
 
 def table(found: list[Port], ref: str) -> Table:
@@ -79,13 +87,16 @@ def table(found: list[Port], ref: str) -> Table:
     return shown
 
 
-def _port(name: str, file: str, path: Path, after: Agreed | None, then: bytes | None, ref: str) -> Port:
-    """Return what became of a port; raise ProblemError when its contract of ``then`` cannot be read."""
+def _port(project: Project, file: str, name: str, after: Agreed | None, then: bytes | None, ref: str) -> Port:
     if then is None:
         return Port(name, file, None, after, [Change(Kind.PORT_ADDED, "port added", ())])
-    if after and path.read_bytes() == then:
+    if after and (project.root / file).read_bytes() == then:
         return Port(name, file, after, after, [])
-    before = agreed_in(contract(of_text(then, f"{ref}:{file}")))
+    try:
+        before = agreed_in(contract(of_text(then, f"{ref}:{file}")))
+    except ProblemError as error:
+        unreadable = Change(Kind.PORT_UNREADABLE, "unreadable before", ())
+        return Port(name, file, None, after, [unreadable], error.problems[0])
     if after:
         return Port(name, file, before, after, changes(before, after))
     kind = Kind.PORT_WITHDRAWN if before.contract.source.content.status == "retired" else Kind.PORT_REMOVED
@@ -174,8 +185,8 @@ def _approvals(project: Project) -> _Approved:
 # The contracts as git has them at an earlier commit -------------------------------------------------------------------
 
 
-def contracts_at(project: Project, ref: str) -> dict[str, bytes]:
-    """Return the text of each port's contract at a git ref by port; none where it had no contract yet.
+def commit_at(project: Project, ref: str) -> str:
+    """Return the commit that a git ref names.
 
     Raises:
         ProblemError: there is no git, no repository, or no such commit in this clone.
@@ -184,12 +195,12 @@ def contracts_at(project: Project, ref: str) -> dict[str, bytes]:
     try:
         shallow = _git(project, "rev-parse", "--is-shallow-repository")
     except FileNotFoundError:
-        what, write = "git is not installed, and it has the contracts as they were", "install git"
+        what, write = "git is not installed, and it has the project as it was", "install git"
         raise ProblemError(Problem(Code.CONTRACT_REF, at, what, write)) from None
     if shallow.returncode:
         reason = shallow.stderr.decode(errors="replace").partition("\n")[0].removeprefix("fatal: ")
         what = f"git reads no repository here: {reason}"
-        write = "call it in a clone, or write `git init` and commit the contracts"
+        write = "call it in a clone, or write `git init` and commit the project"
         raise ProblemError(Problem(Code.CONTRACT_REF, at, what, write))
     commit = _git(project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if commit.returncode:
@@ -198,8 +209,18 @@ def contracts_at(project: Project, ref: str) -> dict[str, bytes]:
             what = f"`{ref}` is no commit of this clone, which is shallow: the history before it was left out"
             write = "write `git fetch --unshallow`, or in a workflow `fetch-depth: 0` under `actions/checkout`"
         raise ProblemError(Problem(Code.CONTRACT_REF, at, what, write))
+    return commit.stdout.decode().strip()
+
+
+def contracts_at(project: Project, ref: str) -> dict[str, bytes]:
+    """Return the text of each port's contract at a git ref by port; none where it had no contract yet.
+
+    Raises:
+        ProblemError: as ``commit_at`` does.
+    """
+    commit = commit_at(project, ref)
     folder = f"{project.relative(project.contracts)}/"
-    listed = _git(project, "ls-tree", "-z", commit.stdout.decode().strip(), "--", folder).stdout.decode()
+    listed = _git(project, "ls-tree", "-z", commit, "--", folder).stdout.decode()
     blobs: dict[str, str] = {}
     for line in filter(None, listed.split("\0")):
         about, _, path = line.partition("\t")

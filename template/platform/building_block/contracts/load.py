@@ -12,8 +12,7 @@ import yaml
 
 from building_block.contracts.contract import SUFFIX, Contract, contract
 from building_block.contracts.policy import breaches
-from building_block.contracts.rule import Rule
-from building_block.contracts.rules import rules
+from building_block.contracts.rules import Rule, rules
 from building_block.contracts.standard import content, of_text
 from building_block.messages import Code, Problem, ProblemError, nearest
 from building_block.project import Project

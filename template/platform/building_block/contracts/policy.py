@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from building_block.contracts.column import CLASSES, PII, Column, Masking, unkept
 from building_block.contracts.contract import Contract
-from building_block.contracts.rule import DuplicateRule, Rule
+from building_block.contracts.rules import DuplicateRule, Rule
 from building_block.messages import Code, Problem, nearest, shown
 
 _TEAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")

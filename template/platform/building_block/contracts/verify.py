@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from building_block.contracts.contract import Contract
-from building_block.contracts.rule import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
+from building_block.contracts.rules import OBJECT, CountRule, DuplicateRule, QueryRule, RowRule, Rule
 from building_block.messages import Code, Problem
 from building_block.sql import folded, quoted
 

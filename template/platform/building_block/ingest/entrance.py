@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from building_block.contracts.rule import DuplicateRule, RowRule, Rule
+from building_block.contracts.rules import DuplicateRule, RowRule, Rule
 from building_block.contracts.verify import Finding, broken, verify
 from building_block.ingest.declared import BROKEN_RULES
 from building_block.ingest.spec import IngestSpec
