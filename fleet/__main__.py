@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ import click
 import typer
 from building_block.messages import Problem, ProblemError
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fleet.campaign import Campaign, campaign
@@ -64,9 +65,12 @@ def status(
 ) -> None:
     """Show where every domain stands: its version, what it changed, what is proposed to it."""
     fleet = _fleet(context)
-    with _campaign(fleet, "") as one, _bar(len(fleet.domains), "looking") as seen:
-        releases = Releases(one.template)
-        rows = status_of(fleet, one.forge, releases, seen)
+    with _campaign(fleet, "") as one:
+        releases, rows = Releases(one.template), []
+        with Live(console=console, vertical_overflow="visible", transient=True, auto_refresh=False) as live:
+            for rows in status_of(fleet, one.forge, releases):
+                if console.is_terminal and not as_json:
+                    live.update(table(rows), refresh=True)
         if html:
             adoptions = histories(fleet, one.forge, one.log)
             html.write_text(page(rows, releases.all, one.log, adoptions, datetime.now(UTC)), encoding="utf-8")
@@ -298,21 +302,14 @@ def _say_files(done: Outcome) -> None:
 
 
 def _progress(results: Iterable, total: int, name: str) -> Iterator:
-    """Yield the results under a bar that moves with each."""
-    with _bar(total, name) as seen:
-        for number, result in enumerate(results, 1):
-            yield result
-            seen(number)
-
-
-@contextmanager
-def _bar(total: int, name: str) -> Iterator[Callable[[int], None]]:
-    """Yield what moves a bar to a number; without a terminal there is none."""
+    """Yield the results under a bar that moves with each; without a terminal there is none."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = Console(stderr=True)
-    with Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal) as bar:
+    bars = Console(stderr=True)
+    with Progress(*columns, console=bars, transient=True, disable=not bars.is_terminal) as bar:
         task = bar.add_task(name, total=total)
-        yield lambda number: bar.update(task, completed=number)
+        for result in results:
+            yield result
+            bar.advance(task)
 
 
 def main() -> None:

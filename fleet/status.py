@@ -1,13 +1,13 @@
 """Where every domain stands: its version and how old that is, what it changed, and what is proposed to it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from building_block.messages import ProblemError
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from fleet.forges import Checks, Forge, PullRequest
 from fleet.registry import Domain, Fleet
@@ -59,19 +59,16 @@ class Row:
         return not self.domain.skip and bool(self.problems or (self.checks and self.checks.state == "failed"))
 
 
-def status(
-    fleet: Fleet, forge: Forge, releases: Releases, seen: Callable[[int], None] = lambda number: None
-) -> list[Row]:
-    """Return a row for each domain, as they are registered; ``seen`` is told how many have been looked at so far.
+def status(fleet: Fleet, forge: Forge, releases: Releases) -> Iterator[list[Row]]:
+    """Yield the rows of the domains that have been looked at so far, as they are registered, after each look.
 
     Raises:
         ProblemError: the forge takes the fleet for nobody.
     """
-    facts: dict[str, Facts] = {}
-    for name, found in survey(forge, fleet.domains, fleet.cache):
-        facts[name] = found
-        seen(len(facts))
-    return [_row(forge, domain, facts[domain.name], releases) for domain in fleet.domains]
+    found: dict[str, Row] = {}
+    for name, facts in survey(forge, fleet.domains, fleet.cache):
+        found[name] = _row(forge, fleet.domain(name), facts, releases)
+        yield [found[domain.name] for domain in fleet.domains if domain.name in found]
 
 
 def _row(forge: Forge, domain: Domain, facts: Facts, releases: Releases) -> Row:
@@ -90,7 +87,8 @@ def _row(forge: Forge, domain: Domain, facts: Facts, releases: Releases) -> Row:
 
 def table(rows: Iterable[Row]) -> Table:
     """Return what a terminal shows."""
-    shown = Table("domain", "ring", "version", "age", "drift", "excepted", "proposed", "checks", "why", box=None)
+    names = ("domain", "ring", "version", "age", "drift", "excepted", "proposed", "checks")
+    shown = Table(*(Column(name, no_wrap=True) for name in names), "why", box=None)
     for row in rows:
         proposed = version_of(row.open) if row.open else ""
         excepted = f"{len(row.facts.exceptions)}" if row.facts.exceptions else ""
