@@ -118,11 +118,6 @@ class OnForge:
         return Job(name, remote, "", template.root, version, "2026-01-02T03:04:05+00:00", push)
 
 
-def copied(fleet: OnForge, folder: Path) -> OnForge:
-    """Return an identical fleet elsewhere."""
-    return OnForge(Path(shutil.copytree(fleet.folder, folder, symlinks=True)))
-
-
 def environment(template: StampedProject, **more: str) -> dict[str, str]:
     """Return the variables with which ``python -m fleet`` is that of the tree under test."""
     path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
