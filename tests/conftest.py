@@ -191,6 +191,14 @@ def without_forecast(project: StampedProject) -> StampedProject:
     return project
 
 
+def leave_days(project: StampedProject, number: int) -> int:
+    """Leave the first days of the sample alone, each of which costs a build a tenth of a second; return their rows."""
+    days = sorted((project.root / "sample" / "retail").glob("*.csv"))
+    for day in days[number:]:
+        day.unlink()
+    return sum(len(day.read_text(encoding="utf-8").splitlines()) - 1 for day in days[:number])
+
+
 @pytest.fixture
 def lean(project) -> StampedProject:
     """A fresh project without forecast and report, to change at will."""

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.conftest import StampedProject
+from tests.conftest import StampedProject, leave_days
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("build", "raw"), ("explain", "bb207"), ("explain", "BB2077")])
@@ -17,8 +17,7 @@ def test_a_command_that_finds_its_libraries_imported_ends_as_one_that_poe_starts
 
 
 def test_the_dbt_that_such_a_command_starts_ends_as_one_that_poe_starts(lean):
-    for day in sorted((lean.root / "sample" / "retail").iterdir())[3:]:
-        day.unlink()
+    leave_days(lean, 3)
     lean.write("dbt/models/marts/broken.sql", "select 1 / 0::varchar as one from {{ ref('orders_cleaned') }}\n")
     other = StampedProject(shutil.copytree(lean.root, lean.root.with_name("other")))
     ours, theirs = lean.build(), other.poe("build")

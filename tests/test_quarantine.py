@@ -4,7 +4,7 @@ import csv
 from decimal import Decimal
 from pathlib import Path
 
-from tests.conftest import StampedProject
+from tests.conftest import StampedProject, leave_days
 
 CONTRACT = """
 apiVersion: v3.2.0
@@ -53,14 +53,6 @@ def broken(row: dict[str, str]) -> list[str]:
     return [name for name, breaks in found.items() if breaks]
 
 
-def leave_three_days(project: StampedProject) -> int:
-    """Take away all other days of the sample, each of which is tried by itself when it is refused; return the rows."""
-    days = sorted((project.root / "sample" / "retail").glob("*.csv"))
-    for day in days[3:]:
-        day.unlink()
-    return sum(len(day.read_text(encoding="utf-8").splitlines()) - 1 for day in days[:3])
-
-
 def test_of_the_real_data_every_row_is_in_the_table_or_in_quarantine_with_its_rules(lean, real_data):
     put_under_contract(lean, "quarantine")
     lean.write(
@@ -90,7 +82,7 @@ def test_of_the_real_data_every_row_is_in_the_table_or_in_quarantine_with_its_ru
 def test_a_row_comes_in_once_the_rule_allows_it(project):
     put_under_contract(project, "quarantine", columns="")
     project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 5000", "maximum: 20")
-    rows = leave_three_days(project)
+    rows = leave_days(project, 3)
     first = project.build("raw/invoices")
     assert first.returncode == 0, first.stderr
     assert "raw/invoices_quarantine" in first.stdout
@@ -105,7 +97,7 @@ def test_a_row_comes_in_once_the_rule_allows_it(project):
 def test_no_row_stays_in_a_quarantine_that_is_switched_off(project):
     put_under_contract(project, "quarantine", columns="")
     project.replace("contracts/consumes/invoices.odcs.yaml", "maximum: 5000", "maximum: 20")
-    rows = leave_three_days(project)
+    rows = leave_days(project, 3)
     assert project.build("raw/invoices").returncode == 0
     counts = "SELECT (SELECT count(*) FROM raw.invoices), (SELECT count(*) FROM raw.invoices_quarantine)"
     [(admitted, apart)] = project.query(counts)
