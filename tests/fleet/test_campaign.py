@@ -185,6 +185,6 @@ def test_a_look_at_what_has_not_moved_fetches_nothing(on_forge, template, tmp_pa
     assert asked() == ["fetch"] * len(NAMES) + ["ls-remote"] * len(NAMES)
     assert asked() == ["ls-remote"] * len(NAMES)
     clone = Clone.of(on_forge.forge, "acme/early", tmp_path / "moved")
-    clone.commit("main", "docs/more.md", "more\n")
+    clone.commit("main", "more.md", "more\n")
     clone.git("push", "--quiet", "origin", "main")
     assert asked() == ["fetch"] + ["ls-remote"] * len(NAMES)
