@@ -81,9 +81,15 @@ class _Handler(BaseHTTPRequestHandler):
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }
-        return subprocess.run(
-            ["git", "http-backend"], env=environment, input=arrived, capture_output=True, check=False
-        ).stdout
+        backend = ["git", "http-backend"]
+        # It waits for the rest of a body without end, and without rest: it reads again and again.
+        limit = None if arrived == body else 2
+        try:
+            return subprocess.run(
+                backend, env=environment, input=arrived, capture_output=True, check=False, timeout=limit
+            ).stdout
+        except subprocess.TimeoutExpired:
+            return b""
 
 
 @contextmanager
