@@ -15,7 +15,6 @@ from fleet.forges.local import Result as CheckResult
 from fleet.registry import Fleet
 from fleet.standing import State
 from tests.fleet.fleets import OnForge
-from tests.fleet.repositories import Clone
 from tests.stamping import NEXT
 from upgrade.template import Template
 
@@ -184,7 +183,6 @@ def test_a_look_at_what_has_not_moved_fetches_nothing(on_forge, template, tmp_pa
 
     assert asked() == ["fetch"] * len(NAMES) + ["ls-remote"] * len(NAMES)
     assert asked() == ["ls-remote"] * len(NAMES)
-    clone = Clone.of(on_forge.forge, "acme/early", tmp_path / "moved")
-    clone.commit("main", "more.md", "more\n")
-    clone.git("push", "--quiet", "origin", "main")
+    moved = on_forge.git("early", "commit-tree", "-p", "main", "-m", "More", "main^{tree}")
+    on_forge.git("early", "update-ref", "refs/heads/main", moved)
     assert asked() == ["fetch"] + ["ls-remote"] * len(NAMES)
