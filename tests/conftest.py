@@ -206,19 +206,24 @@ def lean(project) -> StampedProject:
 
 
 @pytest.fixture(scope="session")
-def once(rendered, tmp_path_factory) -> Callable[[str, Callable[[StampedProject], None]], StampedProject]:
-    """Make a project of the domain sales for all workers: the first that asks for its name prepares it."""
+def once(rendered, tmp_path_factory) -> Callable[..., StampedProject]:
+    """Make a project of the domain sales for all workers: the first that asks for its name prepares it.
+
+    It begins as a fresh one, or as the one that is given.
+    """
     # Each worker has a folder of its own below that of the run.
     folder = tmp_path_factory.getbasetemp()
     shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
-    def make(name: str, prepare: Callable[[StampedProject], None]) -> StampedProject:
+    def make(
+        name: str, prepare: Callable[[StampedProject], None], begun: StampedProject | None = None
+    ) -> StampedProject:
         project = StampedProject(shared / name / "sales")
         done = project.root.parent / "done"
         with FileLock(f"{project.root.parent}.lock"):
             if not done.exists():
                 shutil.rmtree(project.root, ignore_errors=True)
-                shutil.copytree(rendered("minimal").root, project.root)
+                shutil.copytree((begun or rendered("minimal")).root, project.root)
                 prepare(project)
                 done.touch()
         return project

@@ -41,8 +41,8 @@ class Clone(StampedProject):
 
 
 @pytest.fixture
-def sales(rendered, tmp_path) -> Clone:
-    made = Clone(shutil.copytree(rendered("minimal").root, tmp_path / "unit of sales" / "sales"))
+def sales(parsed_once, tmp_path) -> Clone:
+    made = Clone(shutil.copytree(parsed_once.root, tmp_path / "unit of sales" / "sales"))
     made.git("init", "--quiet")
     give_environment(made)
     installed = made.bare(".venv/bin/poe", "hooks")

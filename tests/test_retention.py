@@ -37,7 +37,7 @@ def lines(day: str, country: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def old_and_new_once(once) -> StampedProject:
+def old_and_new_once(once, parsed_once) -> StampedProject:
     """A project that was built on a day of long ago and one of late, both of one customer, when all was kept."""
 
     def build(project: StampedProject) -> None:
@@ -50,7 +50,7 @@ def old_and_new_once(once) -> StampedProject:
         result = project.build()
         assert result.returncode == 0, result.stdout + result.stderr
 
-    return once("kept", build)
+    return once("kept", build, parsed_once)
 
 
 @pytest.fixture

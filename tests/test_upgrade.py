@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 from building_block.explanations import EXPLANATIONS
@@ -257,7 +258,8 @@ def test_an_update_that_is_killed_at_any_moment_is_ended_by_the_next_one(templat
     lasts = time.monotonic() - begun
     wanted = files(undisturbed)
     chance = random.Random(5)  # noqa: S311 - no secret
-    for number in range(10):
+    moments = [chance.uniform(part, part + lasts / 3) for part in (0, lasts / 3, 2 * lasts / 3)]
+    for number, moment in enumerate([*moments, None, None]):  # at the end, as soon as the files are being written
         project = StampedProject(shutil.copytree(once.root, tmp_path / f"killed-{number}"))
         path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
         process = subprocess.Popen(
@@ -267,8 +269,14 @@ def test_an_update_that_is_killed_at_any_moment_is_ended_by_the_next_one(templat
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        time.sleep(chance.uniform(0, lasts))
-        os.killpg(process.pid, signal.SIGKILL)
+        if moment is None:
+            while not (project.root / ".git" / "building-block-update.json").exists() and process.poll() is None:
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.05))
+        else:
+            time.sleep(moment)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         again = call(template, project, "update")
         assert again.returncode == 0, again.stderr
