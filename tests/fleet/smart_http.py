@@ -50,9 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         is_push = url.path.endswith("/git-receive-pack")
         if is_push and repository in self.served.cut_at:
-            self._ask(url.path, url.query, body, body[: self.served.cut_at[repository]])
+            self._ask(url.path, url.query, body[: self.served.cut_at[repository]])
         else:
-            head, _, answer = self._ask(url.path, url.query, body, body).partition(b"\r\n\r\n")
+            head, _, answer = self._ask(url.path, url.query, body).partition(b"\r\n\r\n")
         if is_push and repository in self.served.cut_at.keys() | self.served.unanswered:
             self.close_connection = True
             return
@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815
 
-    def _ask(self, path: str, query: str, body: bytes, arrived: bytes) -> bytes:
+    def _ask(self, path: str, query: str, arrived: bytes) -> bytes:
         """Return the answer of ``git http-backend`` to a request of which so much has arrived."""
         environment = os.environ | {
             "GIT_PROJECT_ROOT": str(self.served.folder),
@@ -77,19 +77,13 @@ class _Handler(BaseHTTPRequestHandler):
             "REQUEST_METHOD": self.command,
             "REMOTE_USER": "fleet",
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_LENGTH": str(len(arrived)),  # of a body that ends before that git reads on without end
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }
-        backend = ["git", "http-backend"]
-        # It waits for the rest of a body without end, and without rest: it reads again and again.
-        limit = None if arrived == body else 2
-        try:
-            return subprocess.run(
-                backend, env=environment, input=arrived, capture_output=True, check=False, timeout=limit
-            ).stdout
-        except subprocess.TimeoutExpired:
-            return b""
+        return subprocess.run(
+            ["git", "http-backend"], env=environment, input=arrived, capture_output=True, check=False
+        ).stdout
 
 
 @contextmanager

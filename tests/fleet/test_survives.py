@@ -143,7 +143,7 @@ def test_each_repository_that_fails_is_told_with_its_reason_and_every_other_is_p
     for name in REASONS.keys() - {"deleted", "renamed"}:
         assert one.pushes(name) == [], name
         assert forge.pulls(f"acme/{name}") == [], name
-        one.git(name, "fsck", "--strict")
+        assert left_over(forge.path(f"acme/{name}")) == []
     for name in PROPOSED:
         assert f"{name}: opened " in said[False]
         assert f"{name}: stands as it was" in said[True]
