@@ -25,11 +25,11 @@ from fleet.registry import Fleet
 from fleet.workspace import MODULE, left_out, workspace
 from tests.conftest import StampedProject
 from tests.environment import give_environment
-from tests.test_tutorial import BLOCK, OF_FLEET
+from tests.test_tutorial import BLOCK, OF_ALL_DOMAINS
 from tools import browser
 from tools.ownership import ROOT
 
-BLOCKS = [*BLOCK.finditer(OF_FLEET.read_text(encoding="utf-8"))]
+BLOCKS = [*BLOCK.finditer(OF_ALL_DOMAINS.read_text(encoding="utf-8"))]
 FILES = {block["title"]: block["text"] for block in BLOCKS if block["title"]}
 RINGS = "rings:\n- name: canary\n- name: broad\n"
 HR = """
