@@ -52,7 +52,7 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 class Bench:
     """A template's clone, and forges with as many repositories as are asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, repositories: int) -> None:
         self.folder = scratch("fleet")
         self.release = [*recorded(ROOT)][-1]
         self.template = self.folder / "template"
@@ -65,7 +65,7 @@ class Bench:
         git(self.template, "add", "--all")
         git(self.template, "commit", "--allow-empty", "--message", "The working tree")
         git(self.template, "tag", NEXT)
-        self.units = [self._unit(number) for number in range(max(SIZES))]
+        self.units = [self._unit(number) for number in range(repositories)]
 
     def _unit(self, number: int) -> Path:
         """Return a committed project, stamped from the last release."""
@@ -200,7 +200,7 @@ def timed(spent: dict[str, float], places: tuple[tuple[object, str, str], ...]) 
 def main() -> None:
     """Measure all sizes, and keep the result."""
     sizes = [*map(int, sys.argv[1:])] or [*SIZES]
-    bench = Bench()
+    bench = Bench(max(*sizes, SAMPLED))
     phases = bench.phases()
     say(f"phases: {phases}")
     cases: dict[str, list[Usage]] = {}
