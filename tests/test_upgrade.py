@@ -287,7 +287,9 @@ def test_an_update_that_is_killed_at_any_moment_is_ended_by_the_next_one(templat
         assert all(before[path] == after.get(path) for path in own)
 
 
-@pytest.mark.parametrize("moment", ["before the files", "between them", "before the branch", "with a lock left"])
+@pytest.mark.parametrize(
+    "moment", ["before the files", "between them", "within one", "before the branch", "with a lock left"]
+)
 def test_a_landing_that_is_cut_off_is_ended_by_the_next_update(later, ready, moment):
     """Planted: the journal and the files as a kill within the landing leaves them."""
     home = Home.of(ready.root)
@@ -298,6 +300,9 @@ def test_a_landing_that_is_cut_off_is_ended_by_the_next_update(later, ready, mom
     ready.write(".git/building-block-update.json", f'{{"before": "{old}", "after": "{new}"}}')
     if moment != "before the files":
         ready.git("checkout", "--quiet", new, "--", "ruff.toml", "platform/new.md")
+    if moment == "within one":
+        whole = (done.root / "platform" / "building_block" / "queries.py").read_bytes()
+        (ready.root / "platform" / "building_block" / "queries.py").write_bytes(whole[: len(whole) // 2])
     if moment == "before the branch":
         ready.git("checkout", "--quiet", new, "--", ".")
     if moment == "with a lock left":

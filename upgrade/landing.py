@@ -66,20 +66,27 @@ class Landing:
             git("checkout", "--quiet", wanted, "--pathspec-from-file=-", "--pathspec-file-nul", given=there)
         git("update-ref", "-m", "poe update", "HEAD", wanted, head)
 
+    def _content(self, entry: Entry) -> bytes:
+        return self.home.git.bytes("cat-file", "blob", entry.blob)
+
     def _changed(self) -> dict[str, tuple[Entry | None, Entry | None]]:
         return Tree(self.home.git, self.before).changed(Tree(self.home.git, self.after))
 
-    def _nothing_in_the_way(self) -> None:
-        """Raise ProblemError when a file that the update is about is neither as before nor as after it."""
-        ProblemError.raise_any(self._in_the_way())
+    def _nothing_in_the_way(self, *, begun: bool = False) -> None:
+        """Raise ProblemError when a file that the update is about is neither as before nor as after it.
 
-    def _in_the_way(self) -> Iterator[Problem]:
-        for path, pair in self._changed().items():
+        Where writing them was begun, one may be half written as well: a git that is killed leaves a file so.
+        """
+        ProblemError.raise_any(self._in_the_way(begun))
+
+    def _in_the_way(self, begun: bool) -> Iterator[Problem]:
+        for path, (before, after) in self._changed().items():
             file = self.home.git.folder / path
             if not file.exists() and not file.is_symlink():
                 continue  # deleted, or not yet written
             blob = self.home.git.tried("hash-object", "--path", path, "--", path).stdout.strip()
-            if blob not in [entry.blob for entry in pair if entry]:
+            half = begun and after and file.is_file() and self._content(after).startswith(file.read_bytes())
+            if not half and blob not in [entry.blob for entry in (before, after) if entry]:
                 what = "is in the way of a file of the platform, and is neither as before nor as after the update"
                 yield Problem(Code.UPGRADE_COLLISION, path, what, "move it out of the way and begin again")
 
@@ -103,7 +110,7 @@ def unfinished(home: Home) -> bool:
     if gone or (went_on and is_clean):  # a person has undone it, and perhaps cleared up
         journal.unlink()
         return False
-    landing._nothing_in_the_way()
+    landing._nothing_in_the_way(begun=True)
     home.git.path("index.lock").unlink(missing_ok=True)  # of the git that was killed
     landing._end(head if went_on else landing.after, head)
     journal.unlink()

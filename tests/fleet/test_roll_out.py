@@ -21,6 +21,8 @@ def test_who_rolls_a_release_out_as_the_how_to_says_sees_what_it_shows(template,
     page = OF_FLEET.read_text(encoding="utf-8")
     assert f"export FLEET={DEMO}/rollout\n" in page  # each block has a shell of its own here
     monkeypatch.setenv("FLEET", f"{DEMO}/rollout")
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of a make that has called the tests
+        monkeypatch.delenv(name, raising=False)
     Reader(clone.root, tools, {}, (clone.root, clone.root / "template" / "platform")).follow(page)
 
     forge = LocalForge(clone.root / DEMO / "forge")
