@@ -18,6 +18,7 @@ from fleet.campaign import HERE
 from fleet.forges.local import LocalForge
 from fleet.registry import DOMAINS, RINGS
 from fleet.releases import Releases
+from upgrade.environment import Environment
 from upgrade.git import ALOOF, Git, settings
 from upgrade.template import Template
 from upgrade.tree import ANSWERS
@@ -165,6 +166,7 @@ def _stamp(template: Template, version: str, unit: _Unit, project: Path) -> None
         day.unlink()
     if unit.work:
         unit.work(project)
+        Environment.of_platform(project).building_block(project, "generate")
 
 
 def _push(forge: LocalForge, unit: _Unit, project: Path) -> None:
