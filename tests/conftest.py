@@ -54,7 +54,7 @@ class StampedProject:
     def environment(self) -> dict[str, str]:
         """The environment of a command: the shared one, but with the project's own packages."""
         path = os.pathsep.join(map(str, self.packages))
-        binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        binaries = f"{preloaded.tools()}{os.pathsep}{os.environ['PATH']}"
         return os.environ | {"PYTHONPATH": path, "PATH": binaries, "COLUMNS": "120"}
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 from tests.conftest import StampedProject
+from tests.preloaded import stand_in
 
 
 def give_environment(project: StampedProject) -> Path:
@@ -29,6 +30,9 @@ def give_environment(project: StampedProject) -> Path:
         if is_script:
             own.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" "{tool}" "$@"\n')
             own.chmod(0o755)
+            if tool.name == "building-block":
+                real = own.rename(own.with_name("building-block-started"))
+                stand_in(own, real, folder / "bin" / "python", [project.root / "platform", project.root / "src"])
         else:
             own.symlink_to(tool)
     return folder / "bin"

@@ -4,6 +4,8 @@ This process imports the libraries and nothing of a project, and forks once for 
 folder, environment, standard streams and exit code of its own, and imports ``building_block`` from the project. It
 stays one thread, which alone survives a fork: what starts threads when it is imported, such as polars, is left to the
 command. The dbt that a command starts is forked likewise, from what the command was before it did anything.
+
+Whoever calls `building-block` by its name, as poe does, finds a stand-in in ``tools`` that asks for the fork.
 """
 
 import atexit
@@ -11,21 +13,30 @@ import gc
 import importlib
 import json
 import os
+import runpy
+import select
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARIES = ("dagster", "dagster_dbt", "dbt.cli.main", "sqlalchemy.dialects.sqlite", "alembic.command", "rich.progress")
-OF_THE_INTERPRETER = ("PYTHON", "PATH", "LD_", "MALLOC_")
+LIBRARIES = (
+    *("dagster", "dagster_dbt", "dbt.cli.main", "sqlalchemy.dialects.sqlite", "alembic.command", "rich.progress"),
+    *("numpy", "open_data_contract_standard.model", "pydoc", "tomlkit", "typer"),
+)
+OF_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_")
 """Beginnings of the variables that only a process of its own reads."""
+PYTHON = Path(sys.executable)
+"""The real one, whose folder has the real tools."""
 
 
 def can_run(environment: dict[str, str]) -> bool:
@@ -36,9 +47,12 @@ def can_run(environment: dict[str, str]) -> bool:
 def run(root: Path, path: list[Path], arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess:
     """Run a command as ``subprocess.run`` does, with ``path`` before the libraries."""
     read, write = os.pipe()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        request = [str(root), [*map(str, path)], arguments, environment]
-        socket.send_fds(_server(), [json.dumps(request).encode()], [out.fileno(), err.fileno(), write])
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as nothing:
+        request = [str(root), [*map(str, path)], str(PYTHON), arguments, environment]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            asking.connect(server())
+            streams = [nothing.fileno(), out.fileno(), err.fileno(), write]
+            socket.send_fds(asking, [json.dumps(request).encode()], streams)
         os.close(write)
         with open(read, encoding="ascii") as ended:
             code = int(ended.read())
@@ -50,38 +64,139 @@ def run(root: Path, path: list[Path], arguments: list[str], environment: dict[st
 
 
 @cache
-def _server() -> socket.socket:
-    """Return the connection to the process that forks, which ends when the connection does."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        fd = theirs.fileno()
-        command = [sys.executable, "-c", f"from tests.preloaded import serve; serve({fd})"]
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[fd], stdin=subprocess.DEVNULL)
+def server() -> str:
+    """Return where the process that forks listens; it ends when this one does."""
+    folder = tempfile.mkdtemp(prefix="preloaded-")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(place := f"{folder}/socket")
+    listener.listen(64)
+    ours, theirs = socket.socketpair()
+    with theirs, listener:
+        fds = [listener.fileno(), theirs.fileno()]
+        command = [sys.executable, "-c", f"from tests.preloaded import serve; serve(*{fds})"]
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=fds, stdin=subprocess.DEVNULL)
 
     def end() -> None:
         ours.close()
         process.wait()
+        os.unlink(place)
+        os.rmdir(folder)
 
     atexit.register(end)
-    return ours
+    return place
 
 
-def serve(fd: int) -> None:
+# The tools that ask ---------------------------------------------------------------------------------------------------
+
+ASKING = """
+import json, os, socket, sys
+read, write = os.pipe()
+request = json.dumps([os.getcwd(), {path}, {python!r}, {arguments}, {{**os.environ}}]).encode()
+{asking}
+socket.send_fds(asking, [request], [0, 1, 2, write])
+asking.close()
+os.close(write)
+with open(read, encoding="ascii") as ended:
+    code = int(ended.read() or 1)
+if code < 0:
+    os.kill(os.getpid(), -code)
+sys.exit(code)
+"""
+"""A process that stands for a forked one, which has its folder, environment and streams, until that ends.
+
+It runs as ``python -IS`` does, without any package.
+"""
+FORKED = """#!{real} -IS
+import os, sys
+own = any(
+    name.startswith({beginnings}) and name != "PYTHONPATH" and {surroundings}.get(name) != value
+    for name, value in os.environ.items()
+)
+arguments = [one for one in sys.argv[1:] if one != "-P"]
+if {is_python}:
+    if arguments[:2] == ["-c", "from building_block.cli import main; main()"]:
+        del arguments[:2]
+    elif arguments[:2] != ["-m", "upgrade"]:
+        own = True
+if own or arguments[:1] == ["start"]:
+    os.execv({instead!r}, [{instead!r}, *sys.argv[1:]])
+path = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one] + {path}
+"""
+
+
+def stand_in(tool: Path, instead: Path, python: Path = PYTHON, path: Sequence[Path] = ()) -> None:
+    """Write a `building-block`, or a `python` that runs it and the updater, which is forked.
+
+    ``path`` is where Python looks besides, after ``PYTHONPATH``, and ``python`` what the fork takes for its own.
+    What cannot be forked ``instead`` does, which is the real tool.
+    """
+    asking = f"asking = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); asking.connect({server()!r})"
+    text = FORKED.format(
+        real=PYTHON,
+        beginnings=OF_THE_INTERPRETER,
+        surroundings={name: value for name, value in os.environ.items() if name.startswith(OF_THE_INTERPRETER)},
+        is_python=tool.name == "python",
+        instead=str(instead),
+        path=[*map(str, path)],
+    )
+    text += ASKING.format(path="path", python=str(python), arguments="arguments", asking=asking)
+    tool.write_text(text, encoding="utf-8")
+    tool.chmod(0o755)
+
+
+@cache
+def tools() -> Path:
+    """Return a folder of the shared environment's tools, in which `building-block` and `python` are forked."""
+    folder = Path(tempfile.mkdtemp(prefix="tools-"))
+    atexit.register(shutil.rmtree, folder)
+    forked = ("building-block", "python")
+    for tool in PYTHON.parent.iterdir():
+        if tool.name not in forked:
+            (folder / tool.name).symlink_to(tool)
+    for name in forked:
+        stand_in(folder / name, PYTHON.with_name(name), folder / "python")
+    return folder
+
+
+# The process that forks -----------------------------------------------------------------------------------------------
+
+
+def serve(listening: int, living: int) -> None:
     """Import the libraries, then fork for each request; in a fork, run the command."""
+    atexit.register(_leave)  # the first to be registered is the last to be called
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     for library in LIBRARIES:
         importlib.import_module(library)
     for loaded in ("building_block", "polars", "pyarrow", "duckdb"):
         assert loaded not in sys.modules, loaded
     gc.freeze()
-    _fork_for_each(socket.socket(fileno=fd), _building_block)
+    _fork_for_each(_accepted(socket.socket(fileno=listening), socket.socket(fileno=living)), _building_block)
 
 
-def _fork_for_each(requests: socket.socket, command: Callable[[], None]) -> None:
-    requests.set_inheritable(False)
-    while True:
-        request, streams, _, _ = socket.recv_fds(requests, 2**20, 3)
-        if not request:
-            break
+Request = tuple[bytes, list[int]]
+
+
+def _accepted(listener: socket.socket, living: socket.socket) -> Iterator[Request]:
+    """Yield what each caller asks, until nothing lives on the other side of ``living``."""
+    with listener, living:
+        while living not in select.select([listener, living], [], [])[0]:
+            with listener.accept()[0] as caller:
+                request, streams, _, _ = socket.recv_fds(caller, 2**20, 4)
+            if len(streams) == 4:
+                yield request, streams
+
+
+def _received(asked: socket.socket) -> Iterator[Request]:
+    """Yield what is asked over one connection, until the other side has closed it."""
+    with asked:
+        while request := socket.recv_fds(asked, 2**20, 4):
+            if not request[0]:
+                return
+            yield request[0], request[1]
+
+
+def _fork_for_each(requests: Iterator[Request], command: Callable[[], None]) -> None:
+    for request, streams in requests:
         if not os.fork():
             requests.close()
             return _run(command, request, *streams)
@@ -95,56 +210,81 @@ def _fork_for_each(requests: socket.socket, command: Callable[[], None]) -> None
             os.wait()
 
 
-def _run(command: Callable[[], None], request: bytes, out: int, err: int, ended: int) -> None:
+def _run(command: Callable[[], None], request: bytes, of_input: int, out: int, err: int, ended: int) -> None:
     if child := os.fork():
-        _, status = os.waitpid(child, 0)
-        os.write(ended, str(os.waitstatus_to_exitcode(status)).encode())
+        code = _awaited(child, ended)
+        with suppress(BrokenPipeError):
+            os.write(ended, str(code).encode())
         os._exit(0)
+    os.setpgid(0, 0)
     os.close(ended)
-    for stream, place in ((out, 1), (err, 2)):
+    for stream, place in ((of_input, 0), (out, 1), (err, 2)):
         os.dup2(stream, place)
         os.close(stream)
-    folder, path, arguments, environment = json.loads(request)
+    folder, path, python, arguments, environment = json.loads(request)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
     os.chdir(folder)
-    sys.path[:0] = path
+    sys.path[:] = [*path, *filter(None, sys.path)]
+    sys.executable = python
     sys.argv[1:] = arguments
-    sys.exit(command())
+    global _code
+    try:
+        command()
+        _code = 0
+    except SystemExit as end:
+        _code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
+
+
+_code = 1
+
+
+def _leave() -> None:
+    """End this process without taking apart what it had imported, which costs a tenth of a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_code)
+
+
+def _awaited(child: int, ended: int) -> int:
+    """Return how a process ends, which does so at once when nobody waits at ``ended`` any more."""
+    events = select.poll()
+    pid = os.pidfd_open(child)
+    events.register(pid, select.POLLIN)
+    events.register(ended, 0)
+    if all(fd == ended for fd, _ in events.poll()):
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _building_block() -> None:
-    """Run `building-block` with the arguments of this process, or as `python` does what follows `-c` among them."""
+    """Run `building-block` with this process's arguments, or as `python` does what follows `-c` or `-m` among them."""
     _fork_dbt()
     if sys.argv[1:2] == ["-c"]:
         code = sys.argv.pop(2)
         del sys.argv[0]
+        sys.path.insert(0, "")
         exec(code, {"__name__": "__main__"})  # noqa: S102 - a test's own
+    elif sys.argv[1:2] == ["-m"]:
+        module = sys.argv.pop(2)
+        del sys.argv[0]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     else:
-        sys.argv[0] = str(Path(sys.executable).with_name("building-block"))
+        sys.argv[0] = str(PYTHON.with_name("building-block"))
         from building_block.cli import main
 
         main()
 
 
 def _dbt() -> None:
-    sys.argv[0] = str(Path(sys.executable).with_name("dbt"))
+    sys.argv[0] = str(PYTHON.with_name("dbt"))
     from dbt.cli.main import cli
 
     cli()
-
-
-ASKING = """
-import json, os, socket, sys
-read, write = os.pipe()
-request = json.dumps([os.getcwd(), [], sys.argv[2:], {**os.environ}]).encode()
-socket.send_fds(socket.socket(fileno=int(sys.argv[1])), [request], [1, 2, write])
-os.close(write)
-with open(read, encoding="ascii") as ended:
-    sys.exit(int(ended.read()))
-"""
-"""A process that stands for one of dbt's, which has its folder, environment and streams, until that ends."""
 
 
 def _fork_dbt() -> None:
@@ -152,7 +292,7 @@ def _fork_dbt() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if not (forking := os.fork()):
         ours.close()
-        _fork_for_each(theirs, _dbt)
+        _fork_for_each(_received(theirs), _dbt)
         os._exit(0)
     theirs.close()
 
@@ -161,11 +301,13 @@ def _fork_dbt() -> None:
         os.waitpid(forking, 0)
 
     atexit.register(end)
+    over = f"asking = socket.socket(fileno={ours.fileno()})"
+    asking = ASKING.format(path=[], python=sys.executable, arguments="sys.argv[1:]", asking=over)
 
     class Popen(subprocess.Popen):
         def __init__(self, args: list[str], **options: Any) -> None:
             if Path(args[0]).name == "dbt":
-                args = [sys.executable, "-I", "-S", "-c", ASKING, str(ours.fileno()), *args[1:]]
+                args = [str(PYTHON), "-I", "-S", "-c", asking, *args[1:]]
                 options["pass_fds"] = [ours.fileno()]
             super().__init__(args, **options)
 

@@ -185,8 +185,8 @@ def platform(project: StampedProject) -> dict[str, str]:
 def call(template: StampedProject, project: StampedProject, command: str, *arguments: str, **environment: str):
     """Call the updater of the tree under test on a project, as `poe update` does."""
     path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
-    command = [sys.executable, "-W", "ignore", "-m", "upgrade", command, str(project.root), *arguments]
-    return project.run(*command, PYTHONPATH=path, **environment)
+    arguments = ("python", "-m", "upgrade", command, str(project.root), *arguments)
+    return project.run(*arguments, PYTHONPATH=path, **environment)
 
 
 def bring_to(template: StampedProject, project: StampedProject, version: str) -> None:

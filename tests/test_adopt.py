@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -138,7 +137,7 @@ def foreign(tmp_path) -> StampedProject:
 
 def adopt(template: StampedProject, project: StampedProject, *arguments: str):
     path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
-    command = [sys.executable, "-W", "ignore", "-m", "upgrade", "adopt", str(project.root), *DATA, *arguments]
+    command = ["python", "-m", "upgrade", "adopt", str(project.root), *DATA, *arguments]
     return project.run(*command, PYTHONPATH=path)
 
 
@@ -407,7 +406,7 @@ def test_what_is_no_project_of_a_unit_is_refused(template, foreign, plant, messa
 
 def test_a_question_that_is_not_answered_and_what_is_not_committed_are_refused(template, foreign):
     path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
-    command = [sys.executable, "-W", "ignore", "-m", "upgrade", "adopt", str(foreign.root)]
+    command = ["python", "-m", "upgrade", "adopt", str(foreign.root)]
     refused = foreign.run(*command, "--data=domain_name=Sales", PYTHONPATH=path)
     assert [line.partition(": What")[0].partition(": Where")[0] for line in refused.stderr.splitlines()] == [
         "BB430 --data: the question `repository_url` is not answered",

@@ -13,12 +13,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests import preloaded
 from tests.conftest import StampedProject
 from tests.environment import give_environment
 from tools.ownership import ROOT
@@ -86,7 +86,7 @@ class Reader:
             cwd=folder,
             env=os.environ
             | {
-                "PATH": os.pathsep.join([str(self.tools), str(Path(sys.executable).parent), os.environ["PATH"]]),
+                "PATH": os.pathsep.join([str(self.tools), str(preloaded.tools()), os.environ["PATH"]]),
                 "PYTHONPATH": os.pathsep.join(map(str, self.packages or (project / "platform", project / "src"))),
                 "COLUMNS": "120",
                 **{f"GIT_{who}_{what}": "unit" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
