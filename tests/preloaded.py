@@ -167,10 +167,23 @@ def serve(listening: int, living: int) -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     for library in LIBRARIES:
         importlib.import_module(library)
+    _describe()
     for loaded in ("building_block", "polars", "pyarrow", "duckdb"):
         assert loaded not in sys.modules, loaded
     gc.freeze()
     _fork_for_each(_accepted(socket.socket(fileno=listening), socket.socket(fileno=living)), _building_block)
+
+
+def _describe() -> None:
+    """Build the JSON schemas against which dbt holds what it reads: each process of its builds them anew."""
+    from dbt.artifacts.resources import ModelConfig, TestConfig
+    from dbt.contracts.graph.nodes import GenericTestNode, ModelNode
+    from dbt.contracts.graph.unparsed import UnparsedModelUpdate
+    from dbt.contracts.project import Configuration, PackageConfig, Project, ProjectFlags
+
+    read = (Configuration, PackageConfig, Project, ProjectFlags, UnparsedModelUpdate)
+    for described in (*read, ModelConfig, ModelNode, TestConfig, GenericTestNode):
+        described.json_schema()
 
 
 Request = tuple[bytes, list[int]]

@@ -15,7 +15,6 @@ ORDERS = "contracts/orders.odcs.yaml"
 LOADED = """
 import sys
 from building_block.cli import main
-sys.argv = ["building-block", "contracts", "lint"]
 try:
     main()
 finally:
@@ -110,8 +109,17 @@ def test_linting_twenty_contracts_loads_no_dagster_no_dbt_and_no_data_frames(pro
         text = GOOD.replace("- name: sales", f"- name: {name}").replace("sales.sold_on", f"{name}.sold_on")
         project.write(f"contracts/{name}.odcs.yaml", text)
         project.write(f"dbt/models/published/{name}.sql", "select 1\n")
-    result = project.run(sys.executable, "-c", LOADED)
+    result = project.run(sys.executable, "-c", LOADED, "contracts", "lint")
     assert result.returncode == 0, result.stderr
     loaded = result.stdout.split()
     assert "duckdb" in loaded
     assert not {"dagster", "dagster_dbt", "dbt", "filelock", "numpy", "pandas", "polars", "pyarrow"} & set(loaded)
+
+
+@pytest.mark.parametrize("command", ["generate", "check files"])
+def test_what_needs_no_graph_loads_neither_dagster_nor_dbt(project, command):
+    result = project.run(sys.executable, "-c", LOADED, *command.split())
+    assert result.returncode == 0, result.stderr
+    assert "schedule:" in (project.root / "ingest" / "invoices.yaml").read_text()
+    loaded = result.stdout.splitlines()[-1].split()
+    assert not {"dagster", "dagster_dbt", "dbt", "pandas", "polars"} & set(loaded)

@@ -39,11 +39,11 @@ def verify(update: Update) -> list[Problem]:
 
 
 def _left_over(update: Update) -> Iterator[Problem]:
-    """Yield what a merge that did not succeed leaves behind."""
+    """Yield what a merge that did not succeed leaves behind; a file that is as it was rendered was not merged."""
     for path, (before, after) in update.before.changed(update.after).items():
         if before is None and path.endswith((".rej", ".orig")):
             yield _problem(path, "is what a merge left behind that failed")
-        elif before and after and (line := _new_marker(update, path)):
+        elif before and after and after != update.fresh.entries.get(path) and (line := _new_marker(update, path)):
             yield _problem(f"{path}:{line}", "has markers of a merge that failed")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from building_block.ingest.declared import HOW_TO_WRITE, span
 from building_block.messages import Code, Problem, ProblemError
 
 
@@ -104,20 +105,6 @@ def automation_sensor(others: Iterable[object]) -> dg.AutomationConditionSensorD
 
 
 # How old a table may become, as an ingest file says it and, below ``config.meta``, a dbt model ------------------------
-
-HOW_TO_WRITE = "write hours as `36h` or days as `2d`"
-
-
-def span(value: Any) -> timedelta:
-    """Return the span that is written as `36h` or `2d`.
-
-    Raises:
-        ValueError: it is written in another way; the error says so in a sentence of the house.
-    """
-    text = str(value)
-    if text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 6 and int(text[:-1]) and text[-1] in "hd":
-        return timedelta(**{{"h": "hours", "d": "days"}[text[-1]]: int(text[:-1])})
-    raise ValueError(f"`{value}` is not a span of hours or days")
 
 
 def policy(longest: timedelta | None) -> dg.FreshnessPolicy | None:

@@ -11,8 +11,9 @@ import jsonschema
 import pyarrow as pa
 import pytest
 import yaml
-from building_block.ingest.spec import ingest_schema, ingest_schema_text, load_specs
+from building_block.ingest.spec import _DAILY, ingest_schema, ingest_schema_text, load_specs
 from building_block.messages import ProblemError
+from dagster._utils.schedules import is_valid_cron_string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -231,3 +232,10 @@ def test_any_mutation_gives_a_spec_or_problems_and_never_another_error(tmp_path:
             assert 1 <= int(problem.where.removeprefix("ingest/t.yaml:")) <= lines
             assert problem.what
             assert problem.write
+
+
+def test_a_schedule_that_is_taken_without_asking_dagster_is_one_that_dagster_takes():
+    taken = [f"{minute} {hour} * * *" for minute in range(100) for hour in ("0", "06", "19", "23")]
+    taken = [schedule for schedule in taken + [f"0 {hour} * * *" for hour in range(100)] if _DAILY.fullmatch(schedule)]
+    assert {"59 23 * * *", "0 6 * * *"} <= {*taken}
+    assert [schedule for schedule in taken if not is_valid_cron_string(schedule)] == []

@@ -2,10 +2,9 @@
 """What an ingest file declares of its table, for whoever reads data into it: columns, partitions, policies."""
 
 import re
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import dagster as dg
 import pyarrow as pa
 from pydantic import (
     AfterValidator,
@@ -21,6 +20,9 @@ from pydantic_core import PydanticCustomError
 
 from building_block.messages import Code
 from building_block.project import CLASSES, Classification
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 class Strict(BaseModel):
@@ -143,8 +145,10 @@ class DailyPartitions(Strict):
     cadence: Literal["daily"] = Field(description="how long a partition is", examples=["daily"])
     start: Day = Field(description="the first day; files of earlier ones are left alone", examples=["2010-12-01"])
 
-    def definition(self, timezone: str) -> dg.DailyPartitionsDefinition:
+    def definition(self, timezone: str) -> "dg.DailyPartitionsDefinition":
         """Return the partitions as Dagster has them; a day is over at midnight in the time zone."""
+        import dagster as dg  # a second, of which who only writes what is derived needs nothing
+
         return dg.DailyPartitionsDefinition(start_date=self.start.isoformat(), timezone=timezone)
 
     def has(self, key: str) -> bool:
@@ -210,3 +214,20 @@ class DeclaredTable(Strict):
                 raise wrong(what, "keep one of the two", index, "name", code=Code.INGEST_DUPLICATE_COLUMN)
             first[name] = column.name
         return columns
+
+
+# How old a table may become, as an ingest file says it and, below ``config.meta``, a dbt model ------------------------
+
+HOW_TO_WRITE = "write hours as `36h` or days as `2d`"
+
+
+def span(value: Any) -> timedelta:
+    """Return the span that is written as `36h` or `2d`.
+
+    Raises:
+        ValueError: it is written in another way; the error says so in a sentence of the house.
+    """
+    text = str(value)
+    if text[:-1].isascii() and text[:-1].isdigit() and len(text) <= 6 and int(text[:-1]) and text[-1] in "hd":
+        return timedelta(**{{"h": "hours", "d": "days"}[text[-1]]: int(text[:-1])})
+    raise ValueError(f"`{value}` is not a span of hours or days")

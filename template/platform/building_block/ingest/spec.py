@@ -2,6 +2,7 @@
 """Ingest files: the models of ``ingest/<table>.yaml``, the loading of the folder, and their faults in sentences."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
@@ -9,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from dagster._utils.schedules import is_valid_cron_string  # the very check that a ScheduleDefinition makes
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -24,11 +24,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from yaml.nodes import MappingNode, Node
 
-from building_block.automation import HOW_TO_WRITE, span
 from building_block.contracts.column import fits
 from building_block.contracts.load import Agreed, consumed_table
 from building_block.ingest.binary_files import ParquetFile, XlsxFile
-from building_block.ingest.declared import Column, DeclaredTable, wrong
+from building_block.ingest.declared import HOW_TO_WRITE, Column, DeclaredTable, span, wrong
 from building_block.ingest.text_files import CsvFile, NdjsonFile
 from building_block.messages import Code, Problem, ProblemError
 from building_block.project import CLASSES, QUARANTINE, Classification, Project
@@ -46,7 +45,15 @@ def _span(value: Any) -> timedelta:
         raise wrong(str(error), HOW_TO_WRITE) from None
 
 
+_DAILY = re.compile(r"([0-5]?\d) (1?\d|2[0-3]) \* \* \*")
+"""The schedules that most files have: valid without asking Dagster, which takes a second to load."""
+
+
 def _cron(value: str) -> str:
+    if _DAILY.fullmatch(value):
+        return value
+    from dagster._utils.schedules import is_valid_cron_string  # the very check that a ScheduleDefinition makes
+
     if len(value.split()) == 5 and is_valid_cron_string(value):
         return value
     raise wrong(f"`{value}` is not a cron schedule", 'write five fields: minute hour day month weekday, "0 6 * * *"')
