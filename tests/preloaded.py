@@ -121,6 +121,8 @@ if {is_python}:
 if own or arguments[:1] == ["start"]:
     os.execv({instead!r}, [{instead!r}, *sys.argv[1:]])
 path = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one] + {path}
+if {is_python} and "-P" not in sys.argv:
+    path.insert(0, os.getcwd())
 """
 
 

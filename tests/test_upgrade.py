@@ -247,28 +247,31 @@ def test_a_check_that_failed_before_does_not_hold_an_update_up_and_one_that_fail
 
 @pytest.mark.slow
 def test_an_update_that_is_killed_at_any_moment_is_ended_by_the_next_one(template, tmp_path):
-    once = stamp(template, FIRST, tmp_path / "once")
+    once = stamp(template, "v0.4.0", tmp_path / "once")  # since which every kind of file was added or changed
     work_in(once)
     commit(once, "Work")
-    assert call(template, once, "migrate", "--apply").returncode == 0
     before = Home.of(once.root).head().entries
-    undisturbed = StampedProject(shutil.copytree(once.root, tmp_path / "undisturbed"))
-    begun = time.monotonic()
-    assert call(template, undisturbed, "update").returncode == 0
-    lasts = time.monotonic() - begun
-    wanted = files(undisturbed)
-    chance = random.Random(5)  # noqa: S311 - no secret
-    moments = [chance.uniform(part, part + lasts / 3) for part in (0, lasts / 3, 2 * lasts / 3)]
-    for number, moment in enumerate([*moments, None, None]):  # at the end, as soon as the files are being written
-        project = StampedProject(shutil.copytree(once.root, tmp_path / f"killed-{number}"))
+
+    def begun(project: StampedProject) -> subprocess.Popen:
         path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "upgrade", "update", str(project.root)],
             env=os.environ | {"PYTHONPATH": path},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    undisturbed = StampedProject(shutil.copytree(once.root, tmp_path / "undisturbed"))
+    began = time.monotonic()
+    assert begun(undisturbed).wait() == 0
+    lasts = time.monotonic() - began
+    wanted = files(undisturbed)
+    chance = random.Random(5)  # noqa: S311 - no secret
+    moments = [chance.uniform(part * lasts / 7, (part + 1) * lasts / 7) for part in range(7)]
+    for number, moment in enumerate([*moments, None, None, None]):  # at the end, while the files are being written
+        project = StampedProject(shutil.copytree(once.root, tmp_path / f"killed-{number}"))
+        process = begun(project)
         if moment is None:
             while not (project.root / ".git" / "building-block-update.json").exists() and process.poll() is None:
                 time.sleep(0.001)
