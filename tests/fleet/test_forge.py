@@ -52,6 +52,7 @@ def there(request, tmp_path) -> Place:
 
         def check(commit: str, name: str, passed: bool) -> None:
             server.check(commit, name, "success" if passed else "failure")
+            server.check(commit, "pass")
 
     clone = Clone.of(forge, SALES, tmp_path / "clone")
     clone.commit("main", "README.md", "# Sales\n")
