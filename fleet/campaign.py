@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from fleet import drift
 from fleet.body import body, title
-from fleet.forges import Forge, PullRequest
+from fleet.forges import LONGEST, Forge, PullRequest
 from fleet.log import LOG, Log
 from fleet.messages import FleetCode
 from fleet.pool import Ended, run
@@ -55,7 +55,7 @@ class Campaign:
     template: Template
     """The campaign's own clone, at the release."""
     scratch: Path
-    limit: float = 600.0
+    limit: float = LONGEST.total_seconds()
     """Seconds that the work on one repository may take; a look at it, a tenth of that."""
 
     @property

@@ -73,7 +73,7 @@ class GithubForge:
         return f"{self._url}/{repository}.git"
 
     def git_settings(self, repository: str) -> Mapping[str, str]:
-        """Return the header that lets git in; with an App it is good for five minutes at least."""
+        """Return the header that lets git in."""
         token = self._tried(repository, lambda: self._credentials.of(_organisation(repository)).token)
         basic = b64encode(f"x-access-token:{token}".encode()).decode()
         # No helper of the user's is asked for a password, or told one to keep.

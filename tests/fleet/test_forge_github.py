@@ -16,6 +16,7 @@ from building_block.messages import ProblemError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from fleet.forges import LONGEST
 from fleet.forges.github import GithubForge
 from fleet.forges.local import LocalForge
 from fleet.forges.mentions import as_written, silenced
@@ -171,7 +172,7 @@ def test_an_app_asks_once_where_it_is_installed_and_for_a_token(github, clone, a
 
 
 def test_an_app_renews_a_token_before_it_ends(github, clone, app):
-    github.token_seconds = 240
+    github.token_seconds = LONGEST.total_seconds()
     forge = forge_at(github, app)
     for expected in (1, 2):
         forge.look_up(SALES)
