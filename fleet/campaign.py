@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from building_block.messages import Problem, ProblemError
-from filelock import FileLock, Timeout
 
 from fleet import drift
+from fleet.alone import alone as alone_in
 from fleet.body import body, title
 from fleet.forges import LONGEST, Forge, PullRequest
 from fleet.log import LOG, Log
@@ -254,19 +254,8 @@ def campaign(fleet: Fleet, forge: Forge, to: str = "", *, alone: bool = False) -
     """
     with ExitStack() as stack:
         if alone:
-            stack.enter_context(_alone(fleet))
+            stack.enter_context(alone_in(fleet.folder))
         folder = stack.enter_context(scratch_folder())
         clone = folder / "template"
         Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(clone))  # its tags may be set
         yield Campaign(fleet, forge, Template.of(clone, to), folder)
-
-
-def _alone(fleet: Fleet) -> FileLock:
-    fleet.cache.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(fleet.cache / "lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        what, write = "another roll-out of this fleet is under way", "wait until it has ended"
-        raise ProblemError(Problem(FleetCode.PAUSED, str(fleet.folder), what, write)) from None
-    return lock
