@@ -34,6 +34,8 @@ class PullRequest:
     """In UTC, as every time here."""
     ended: datetime | None
     """When it was merged or closed."""
+    base: str
+    """The branch for which it is proposed."""
 
 
 @dataclass(frozen=True)

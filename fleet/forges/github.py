@@ -267,6 +267,7 @@ def _shown(pull: Pull) -> PullRequest:
         as_written(pull.body or ""),
         pull.created_at,
         ended,
+        pull.base.ref,
     )
 
 
