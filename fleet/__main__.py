@@ -112,8 +112,9 @@ def report(context: typer.Context, to: To = "") -> None:
         rings, now = one.rings(), datetime.now(UTC)
         print(report_of(one.version, rings, one.log, now))
         waits = persons(one.version, rings, one.log)
+    failed = any(ring.is_begun and ring.verdict(now)[0] is Verdict.FAILED for ring in rings)
     passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
-    raise SystemExit(PERSON if waits else FINE if passed else PENDING)
+    raise SystemExit(PERSON if waits or failed else FINE if passed else PENDING)
 
 
 @app.command()
@@ -135,7 +136,7 @@ def plan(context: typer.Context, to: To = "", ring: InRing = "", only: Only = No
             elif done.became == "current":
                 _say(f"{done.domain}: has {done.before}")
             else:
-                codes.append(PERSON if done.asks else FINE)
+                codes.append(PERSON if done.asks else PENDING)
                 _say(f"{done.domain}: {done.before} → {one.version}, {len(done.changed)} files", done.asks)
                 _say_files(done)
     raise SystemExit(max(codes))
@@ -206,7 +207,7 @@ def checks(context: typer.Context, only: Only = None) -> None:
         raise ProblemError(Problem(FleetCode.FORGE, DOMAINS, what, write, "forge.kind"))
     repositories = [fleet.domain(name).repository for name in only or ()] or [None]
     failed = False
-    for repository in repositories:
+    for repository in dict.fromkeys(repositories):
         for checked in run_checks(fleet.folder / place.folder, repository):
             failed |= bool(checked.failed)
             verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
@@ -225,8 +226,9 @@ def workspace(
     """Write the workspace with which a central Dagster sees every domain, or check the one that runs."""
     fleet = _fleet(context)
     if check:
-        ProblemError.raise_any(faults(fleet, ask(check)))
-        return
+        found = faults(fleet, ask(check))
+        print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+        raise SystemExit(PERSON if found else FINE)
     print(*left_out(fleet), sep="\n", end="\n" if left_out(fleet) else "", file=sys.stderr)
     if output:
         output.write_text(workspace_of(fleet), encoding="utf-8")

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from building_block.messages import ProblemError
+from building_block.messages import Problem, ProblemError
 
 import fleet.__main__ as commands
 from fleet.alone import alone
 from fleet.campaign import Campaign
 from fleet.log import Log
+from fleet.messages import FleetCode
 from tests.fleet.units import NEW, OLD, Units
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
@@ -171,6 +172,57 @@ def written(units: Units) -> set[Path]:
         for path in units.folder.rglob("*")
         if not path.is_relative_to(units.folder / "scratch") and path.suffix != ".lock"
     }
+
+
+# Exit codes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_with_updates_to_come_is_pending_and_one_without_is_fine(units, by_hand, call):
+    units.declare({"canary": ["sales"]})
+    assert call("plan")[0] == PENDING
+    by_hand.asks = {"sales": ("BB607 it: is wrong; put it right",)}
+    assert call("plan")[0] == PERSON
+    units.commit("sales", NEW)
+    assert call("plan")[0] == FINE
+
+
+def test_who_has_to_act_first_is_told_each_time(units, by_hand, call):
+    units.declare({"canary": ["sales"]})
+    by_hand.asks = {"sales": ("BB607 it: is wrong; put it right",)}
+    for arguments in ([], ["--resume"], ["--resume"]):
+        code, said = call("apply", *arguments)
+        assert (code, "    BB607 it: is wrong; put it right\n" in said) == (PERSON, True)
+    assert by_hand.worked_on == ["sales"]
+    code, said = call("report")
+    assert (code, "BB607" in said) == (PERSON, True)
+
+
+def test_a_ring_that_every_team_has_declined_needs_a_person(units, call):
+    units.declare({"canary": ["sales"]})
+    units.propose("sales")
+    units.forge.close("acme/sales", 1, "Not now.")
+    assert call("report")[0] == PERSON
+
+
+def test_checks_that_failed_before_and_still_stand_are_told_again(units, call):
+    units.declare({"canary": ["sales", "shop"]})
+    units.propose("sales")
+    units.check("sales", passed=False)
+    for _ in range(2):
+        assert call("checks") == (PERSON, "acme/sales #1: failed: build\n    said so\n")
+    assert call("checks", "--only", "shop") == (FINE, "")
+    units.merge("sales")
+    assert call("checks") == (FINE, "")
+
+
+def test_a_central_dagster_that_is_wrong_needs_a_person_and_one_that_is_not_there_is_an_error(units, call, monkeypatch):
+    units.declare({"canary": ["sales"]})
+    assert call("workspace", "--check", "http://127.0.0.1:1")[0] == ERROR
+    monkeypatch.setattr(commands, "ask", lambda _: {})
+    assert call("workspace", "--check", "http://127.0.0.1:1") == (FINE, "")
+    fault = Problem(FleetCode.LOCATION_FAILED, "domains.yaml", "it does not load", "put that right")
+    monkeypatch.setattr(commands, "faults", lambda *_: [fault])
+    assert call("workspace", "--check", "http://127.0.0.1:1") == (PERSON, f"{fault}\n")
 
 
 # Side by side ---------------------------------------------------------------------------------------------------------
