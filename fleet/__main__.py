@@ -156,10 +156,10 @@ def apply(
     fleet = _fleet(context)
     with _campaign(fleet, to, alone=True) as one:
         chosen = _chosen(fleet, ring, only) if only else []
-        _may_go_on(one, resume=resume)
+        pause = _may_go_on(one, resume=resume)
         rings = one.rings()
         wanted, held = reached(one.version, rings, fleet.ring(ring) if ring else None, chosen)
-        code = _apply(one, wanted, chosen, resume=resume)
+        code = _apply(one, wanted, chosen, resume=resume, pause=pause)
         print(*held, sep="\n", end="\n" if held else "", file=sys.stderr)
         raise SystemExit(max(code, *(_HELD[problem.code] for problem in held)) if held else code)
 
@@ -185,8 +185,12 @@ def promote(context: typer.Context, to: To = "") -> None:
         console.print(f"{one.version} has reached every ring")
 
 
-def _apply(one: Campaign, rings: Iterable[RingStanding], only: Collection[Domain], *, resume: bool) -> int:
-    one.log.add(one.version, "begun" if one.log.paused(one.version) is None else "resumed")
+def _apply(
+    one: Campaign, rings: Iterable[RingStanding], only: Collection[Domain], *, resume: bool, pause: str | None = None
+) -> int:
+    """Propose the release to rings, after the pause that is to be lifted; one that has come since then holds."""
+    is_lifted = pause is not None and one.log.paused(one.version) == pause
+    one.log.add(one.version, "resumed" if is_lifted else "begun")
     codes = [FINE]
     for each in rings:
         number = sum(not only or standing.domain in only for standing in each.domains)
@@ -293,11 +297,13 @@ def _chosen(fleet: Fleet, ring: str, only: Iterable[str] | None) -> list[Domain]
     return chosen
 
 
-def _may_go_on(one: Campaign, *, resume: bool) -> None:
+def _may_go_on(one: Campaign, *, resume: bool) -> str | None:
+    """Return why the campaign is paused, where it may go on all the same; raise ProblemError where it may not."""
     why = one.log.paused(one.version)
     if why is not None and not resume:
         what, write = f"the campaign is paused: {why}", f"`fleet apply --to {one.version} --resume` when it may go on"
         raise ProblemError(Problem(FleetCode.PAUSED, one.version, what, write))
+    return why
 
 
 def _code(result: Result) -> int:

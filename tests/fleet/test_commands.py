@@ -14,6 +14,7 @@ from fleet.alone import alone
 from fleet.campaign import Campaign
 from fleet.log import Log
 from fleet.messages import FleetCode
+from fleet.rings import reached
 from tests.fleet.units import NEW, OLD, Units
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
@@ -74,6 +75,21 @@ def test_a_pause_stops_a_roll_out_that_is_under_way(units, by_hand, call):
     assert by_hand.worked_on == ["sales"]
     assert said.count("waits: the campaign is paused: The billing run") == 2
     assert code == PENDING
+
+
+@pytest.mark.parametrize("before", [None, "The move"])
+def test_a_pause_that_comes_while_the_domains_are_looked_at_holds(units, by_hand, call, monkeypatch, before):
+    units.declare({"canary": ["sales"]})
+    if before:
+        log(units).add(NEW, "paused", why=before)
+
+    def paused_meanwhile(*looked_at: object) -> object:
+        log(units).add(NEW, "paused", why="The billing run")
+        return reached(*looked_at)
+
+    monkeypatch.setattr(commands, "reached", paused_meanwhile)
+    assert call("apply", *(["--resume"] if before else []))[0] == PENDING
+    assert (by_hand.worked_on, log(units).paused(NEW)) == ([], "The billing run")
 
 
 @pytest.mark.parametrize(
