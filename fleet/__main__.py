@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,8 @@ from fleet.registry import DOMAINS, Domain, Fleet, LocalPlace
 from fleet.releases import Releases
 from fleet.report import persons
 from fleet.report import report as report_of
-from fleet.standing import RingStanding, Verdict
+from fleet.result import Became, Result
+from fleet.rings import RingStanding, Verdict, may_open, reached
 from fleet.status import as_json as rows_as_json
 from fleet.status import status as status_of
 from fleet.status import table
@@ -35,6 +36,8 @@ from fleet.workspace import left_out
 from fleet.workspace import workspace as workspace_of
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
+_HELD = {FleetCode.RING_CLOSED: PENDING, FleetCode.RING_FAILED: PERSON, FleetCode.PAUSED: PENDING}
+"""What a campaign that is held up ends with."""
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
@@ -109,8 +112,9 @@ def report(context: typer.Context, to: To = "") -> None:
         rings, now = one.rings(), datetime.now(UTC)
         print(report_of(one.version, rings, one.log, now))
         waits = persons(one.version, rings, one.log)
+    failed = any(ring.is_begun and ring.verdict(now)[0] is Verdict.FAILED for ring in rings)
     passed = all(ring.verdict(now)[0] is Verdict.PASSED for ring in rings)
-    raise SystemExit(PERSON if waits else FINE if passed else PENDING)
+    raise SystemExit(PERSON if waits or failed else FINE if passed else PENDING)
 
 
 @app.command()
@@ -119,23 +123,23 @@ def plan(context: typer.Context, to: To = "", ring: InRing = "", only: Only = No
     fleet = _fleet(context)
     with _campaign(fleet, to) as one:
         domains = _chosen(fleet, ring, only)
-        left = [domain for domain in domains if domain.skip or domain.pinned]
-        for domain in left:
-            console.print(f"{domain.name}: left: {domain.skip or f'stays at {domain.pinned}'}", markup=False)
-        persons = 0
-        todo = [domain for domain in domains if domain not in left]
-        for ended in _progress(one.plan(todo), len(todo), one.version):
-            done = ended.result
+        codes = [FINE]
+        for result in _progress(one.plan(domains), len(domains), one.version):
+            if isinstance(result, Result):
+                codes.append(_code(result))
+                _say(f"{result.domain}: {result.what}", result.problems)
+                continue
+            done = result.result
             if done is None:
-                persons += 1
-                _say(f"{ended.job.domain}: needs a person", ended.problems)
+                codes.append(PERSON)
+                _say(f"{result.job.domain}: needs a person", result.problems)
             elif done.became == "current":
                 _say(f"{done.domain}: has {done.before}")
             else:
-                persons += bool(done.asks)
+                codes.append(PERSON if done.asks else PENDING)
                 _say(f"{done.domain}: {done.before} → {one.version}, {len(done.changed)} files", done.asks)
                 _say_files(done)
-    raise SystemExit(PERSON if persons else FINE)
+    raise SystemExit(max(codes))
 
 
 @app.command()
@@ -151,15 +155,13 @@ def apply(
     """Propose a release to the rings that it has reached, or to one ring, as pull requests."""
     fleet = _fleet(context)
     with _campaign(fleet, to, alone=True) as one:
-        _go_on(one, resume=resume)
+        chosen = _chosen(fleet, ring, only) if only else []
+        pause = _may_go_on(one, resume=resume)
         rings = one.rings()
-        chosen = [fleet.domain(name) for name in only or ()]
-        if ring:
-            one.may_open(rings, fleet.ring(ring))
-            wanted = [each for each in rings if each.ring.name == ring]
-        else:
-            wanted = [each for number, each in enumerate(rings) if number == 0 or each.is_begun]
-        raise SystemExit(_apply(one, wanted, chosen, resume=resume))
+        wanted, held = reached(one.version, rings, fleet.ring(ring) if ring else None, chosen)
+        code = _apply(one, wanted, chosen, resume=resume, pause=pause)
+        print(*held, sep="\n", end="\n" if held else "", file=sys.stderr)
+        raise SystemExit(max(code, *(_HELD[problem.code] for problem in held)) if held else code)
 
 
 @app.command()
@@ -167,7 +169,7 @@ def promote(context: typer.Context, to: To = "") -> None:
     """Open the next ring, if the one before has passed: enough domains are well, for long enough."""
     fleet = _fleet(context)
     with _campaign(fleet, to, alone=True) as one:
-        _go_on(one, resume=False)
+        _may_go_on(one, resume=False)
         rings = one.rings()
         for each in rings:
             verdict, why = each.verdict(datetime.now(UTC))
@@ -175,7 +177,7 @@ def promote(context: typer.Context, to: To = "") -> None:
                 console.print(f"[green]✓[/] {each.ring.name}: {why}")
                 continue
             if not each.is_begun:
-                one.may_open(rings, each.ring)
+                may_open(one.version, rings, each.ring)
                 console.print(f"{each.ring.name} opens")
                 raise SystemExit(_apply(one, [each], (), resume=False))
             console.print(f"{each.ring.name}: {verdict}: {why}", markup=False)
@@ -183,21 +185,25 @@ def promote(context: typer.Context, to: To = "") -> None:
         console.print(f"{one.version} has reached every ring")
 
 
-def _apply(one: Campaign, rings: Iterable[RingStanding], only: Iterable[Domain], *, resume: bool) -> int:
-    only, persons, waiting = [*only], 0, 0
+def _apply(
+    one: Campaign, rings: Iterable[RingStanding], only: Collection[Domain], *, resume: bool, pause: str | None = None
+) -> int:
+    """Propose the release to rings, after the pause that is to be lifted; one that has come since then holds."""
+    is_lifted = pause is not None and one.log.paused(one.version) == pause
+    one.log.add(one.version, "resumed" if is_lifted else "begun")
+    codes = [FINE]
     for each in rings:
         number = sum(not only or standing.domain in only for standing in each.domains)
         console.print(f"[bold]{each.ring.name}[/] ← {one.version}")
         for result in _progress(one.apply(each, only, resume=resume), number, each.ring.name):
-            persons += result.needs_person
-            waiting += result.waits
+            codes.append(_code(result))
             _say(f"{result.domain}: {result.what}", result.problems)
-    return PERSON if persons else PENDING if waiting else FINE
+    return max(codes)
 
 
 @app.command()
 def checks(context: typer.Context, only: Only = None) -> None:
-    """Run the checks of the open pull requests of a forge in a folder; other forges run their own."""
+    """Run the checks of the pull requests of a forge in a folder; other forges run their own."""
     fleet = _fleet(context)
     place = fleet.place
     if not isinstance(place, LocalPlace):
@@ -205,7 +211,7 @@ def checks(context: typer.Context, only: Only = None) -> None:
         raise ProblemError(Problem(FleetCode.FORGE, DOMAINS, what, write, "forge.kind"))
     repositories = [fleet.domain(name).repository for name in only or ()] or [None]
     failed = False
-    for repository in repositories:
+    for repository in dict.fromkeys(repositories):
         for checked in run_checks(fleet.folder / place.folder, repository):
             failed |= bool(checked.failed)
             verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
@@ -224,8 +230,9 @@ def workspace(
     """Write the workspace with which a central Dagster sees every domain, or check the one that runs."""
     fleet = _fleet(context)
     if check:
-        ProblemError.raise_any(faults(fleet, ask(check)))
-        return
+        found = faults(fleet, ask(check))
+        print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+        raise SystemExit(PERSON if found else FINE)
     print(*left_out(fleet), sep="\n", end="\n" if left_out(fleet) else "", file=sys.stderr)
     if output:
         output.write_text(workspace_of(fleet), encoding="utf-8")
@@ -251,13 +258,13 @@ def close(
     why: Annotated[str, typer.Option(help="Told to the units in each pull request.")],
     to: To = "",
 ) -> None:
-    """Withdraw a release: close its open pull requests."""
+    """Withdraw a release: close its open pull requests, and propose it no more until `fleet apply --resume`."""
     with _campaign(_fleet(context), to, alone=True) as one:
         results = [*one.close(why)]
         for result in results:
             _say(f"{result.domain}: {result.what}", result.problems)
-        console.print(f"{len(results)} closed")
-        raise SystemExit(PERSON if any(result.needs_person for result in results) else FINE)
+        console.print(f"{sum(result.became is Became.CLOSED for result in results)} closed")
+        raise SystemExit(max(map(_code, results), default=FINE))
 
 
 # What commands have in common -----------------------------------------------------------------------------------------
@@ -274,16 +281,33 @@ def _campaign(fleet: Fleet, to: str, *, alone: bool = False) -> Iterator[Campaig
 
 
 def _chosen(fleet: Fleet, ring: str, only: Iterable[str] | None) -> list[Domain]:
-    chosen = [fleet.domain(name) for name in only or ()] or [*fleet.domains]
-    return [domain for domain in chosen if not ring or domain.ring == fleet.ring(ring).name]
+    """Return the domains that a person has named, or all, of a ring that a person has named, or of all."""
+    among = fleet.of_ring(fleet.ring(ring)) if ring else [*fleet.domains]
+    chosen = [fleet.domain(name) for name in only or ()] or among
+    ProblemError.raise_any(
+        Problem(
+            FleetCode.NAME_UNKNOWN,
+            "--only",
+            f"`{domain.name}` is not in the ring {ring}",
+            f"write `--ring {domain.ring}`, or another domain",
+        )
+        for domain in chosen
+        if domain not in among
+    )
+    return chosen
 
 
-def _go_on(one: Campaign, *, resume: bool) -> None:
+def _may_go_on(one: Campaign, *, resume: bool) -> str | None:
+    """Return why the campaign is paused, where it may go on all the same; raise ProblemError where it may not."""
     why = one.log.paused(one.version)
     if why is not None and not resume:
         what, write = f"the campaign is paused: {why}", f"`fleet apply --to {one.version} --resume` when it may go on"
         raise ProblemError(Problem(FleetCode.PAUSED, one.version, what, write))
-    one.log.add(one.version, "resumed" if why is not None else "begun")
+    return why
+
+
+def _code(result: Result) -> int:
+    return PERSON if result.needs_person else PENDING if result.became is Became.WAITS else FINE
 
 
 def _say(line: str, problems: Iterable[str] = ()) -> None:
@@ -318,8 +342,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except ProblemError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
-        held = {FleetCode.RING_CLOSED: PENDING, FleetCode.RING_FAILED: PERSON, FleetCode.PAUSED: PENDING}
-        code = held.get(error.problems[0].code, ERROR)
+        code = _HELD.get(error.problems[0].code, ERROR)
     except click.ClickException as error:  # whose own code would be 2, which says pending here
         error.show()
         code = ERROR

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
-from fleet.standing import mark
+from fleet.proposals import mark
 from fleet.work import Outcome
 
 _LONGEST = 40_000

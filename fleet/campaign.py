@@ -1,6 +1,7 @@
 """A campaign: one release on its way through the rings. How far it has come is asked of the remotes, every time."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,19 +11,22 @@ from pathlib import Path
 from typing import TypeVar
 
 from building_block.messages import Problem, ProblemError
-from filelock import FileLock, Timeout
 
 from fleet import drift
-from fleet.body import body, title
-from fleet.forges import Forge, PullRequest
-from fleet.log import LOG, Log
+from fleet.alone import alone as alone_in
+from fleet.forges import LONGEST, Forge
+from fleet.log import LOG, Event, Log
 from fleet.messages import FleetCode
 from fleet.pool import Ended, run
 from fleet.pool import scratch as scratch_folder
-from fleet.registry import Domain, Fleet, Ring
-from fleet.remote import Remote, remote_of
-from fleet.standing import RingStanding, Standing, State, Verdict, mark, standing
-from fleet.survey import survey
+from fleet.proposals import version_of
+from fleet.propose import propose, withdraw
+from fleet.registry import Domain, Fleet
+from fleet.remote import Heads, Remote, remote_of
+from fleet.result import PROPOSED, Became, Result
+from fleet.rings import RingStanding
+from fleet.standing import Standing, State, standing
+from fleet.survey import Facts, survey
 from fleet.work import Job, Outcome, work
 from upgrade.git import Git
 from upgrade.template import Template
@@ -30,20 +34,6 @@ from upgrade.template import Template
 HERE = Path(__file__).resolve().parents[1]
 """The template's repository."""
 AnyJob = TypeVar("AnyJob")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a domain."""
-
-    domain: str
-    what: str
-    """In a few words."""
-    problems: tuple[str, ...] = ()
-    """Messages for a person."""
-    needs_person: bool = False
-    waits: bool = False
-    """It is left for a later call, as when enough was opened in this hour."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ class Campaign:
     template: Template
     """The campaign's own clone, at the release."""
     scratch: Path
-    limit: float = 600.0
+    limit: float = LONGEST.total_seconds()
     """Seconds that the work on one repository may take; a look at it, a tenth of that."""
 
     @property
@@ -70,38 +60,30 @@ class Campaign:
 
     def rings(self) -> list[RingStanding]:
         """Return where the release stands in each ring."""
-        looked_at = [one for one in self.fleet.domains if not one.skip]
-        facts = dict(survey(self.forge, looked_at, self.fleet.cache, self.limit / 10))
-        return [
-            RingStanding(ring, tuple(self._standing(domain, facts) for domain in self.fleet.of_ring(ring)))
-            for ring in self.fleet.rings
-        ]
+        found = {one.domain: one for one in self._standings(self.fleet.domains, self.fleet.cache)}
+        return [RingStanding(ring, tuple(map(found.get, self.fleet.of_ring(ring)))) for ring in self.fleet.rings]
 
-    def plan(self, domains: Sequence[Domain]) -> Iterator[Ended[Job, Outcome]]:
-        """Yield what an update of each domain would be; nothing outside of the scratch folder is touched."""
-        jobs = self._of_each(domains, partial(self._job, push=False))
-        return run(work, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
+    def plan(self, domains: Sequence[Domain]) -> Iterator[Result | Ended[Job, Outcome]]:
+        """Yield what ``apply`` would leave, and what an update of each other one would be.
+
+        Nothing outside of the scratch folder is touched: what was seen of the domains is remembered there, too.
+        """
+        seen = self.scratch / "seen"
+        if self.fleet.cache.is_dir():
+            shutil.copytree(self.fleet.cache, seen)
+        to_do = []
+        for one in self._standings(domains, seen):
+            if result := self._left(one, None):
+                yield result
+            else:
+                to_do.append(one.domain)
+        jobs = self._of_each(to_do, partial(self._job, push=False))
+        yield from run(work, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
 
     def drift(self, domains: Sequence[Domain]) -> Iterator[Ended[drift.Job, list[drift.Change]]]:
         """Yield what each domain changed in the platform's files."""
         jobs = self._of_each(domains, lambda one, at: drift.Job(one.name, at, one.folder, self.template.root))
         return run(drift.changes, jobs, at_once=os.cpu_count() or 2, limit=self.limit, scratch=self.scratch)
-
-    def may_open(self, rings: Sequence[RingStanding], ring: Ring) -> None:
-        """Raise ProblemError unless every ring before this one has passed, or this one is begun and none failed."""
-        before = rings[: [one.ring for one in rings].index(ring)]
-        this = rings[len(before)]
-        if before and "-rc." in self.version:
-            what = f"{self.version} is a candidate, and candidates reach the ring {rings[0].ring.name} alone"
-            raise ProblemError(Problem(FleetCode.RING_CLOSED, ring.name, what, "release it first"))
-        for one in before:
-            verdict, why = one.verdict(datetime.now(UTC))
-            if verdict is Verdict.FAILED:
-                write = "put that right there, `fleet apply --resume`, or release a correction"
-                raise ProblemError(Problem(FleetCode.RING_FAILED, one.ring.name, why, write))
-            if verdict is not Verdict.PASSED and not this.is_begun:
-                what = f"the ring {ring.name} is not open yet: {why}"
-                raise ProblemError(Problem(FleetCode.RING_CLOSED, one.ring.name, what, "wait, then `fleet promote`"))
 
     def apply(self, ring: RingStanding, only: Sequence[Domain] = (), *, resume: bool = False) -> Iterator[Result]:
         """Propose the release to the domains of a ring, or to some of them, and yield what became of each.
@@ -112,80 +94,103 @@ class Campaign:
         done = self._done() if resume else {}
         to_do: dict[str, Standing] = {}
         for one in wanted:
-            if result := self._left(one, done.get(one.domain.name)):
+            if result := self._needless(one) or self._left(one, done.get(one.domain.name)):
                 yield self._told(result)
             else:
                 to_do[one.domain.name] = one
         waiting: list[Result] = []
         jobs = self._jobs([*to_do.values()], ring, waiting)
         for ended in run(work, jobs, at_once=ring.ring.at_once, limit=self.limit, scratch=self.scratch):
-            yield self._told(self._proposed(to_do[ended.job.domain], ended))
+            yield self._told(self._proposed(to_do[ended.job.domain].domain, ended))
         for result in waiting:
             yield self._told(result)
 
     def close(self, comment: str) -> Iterator[Result]:
-        """Withdraw the release: close its open pull requests, so that they are not taken for the teams' own doing."""
+        """Withdraw the release: pause its campaign and close its open pull requests."""
+        self.log.add(self.version, "paused", why=f"withdrawn: {comment}")
         for domain in self.fleet.domains:
             try:
                 for one in self.forge.pull_requests(domain.repository, domain.branch):
-                    if one.state == "open" and mark(self.version) in one.body:
-                        text = one.body.replace(mark(self.version), mark(self.version, withdrawn=True))
-                        self.forge.edit(domain.repository, one.number, one.title, text)
-                        self.forge.close(domain.repository, one.number, comment)
-                        self.log.add(self.version, "closed", domain.name, pull_request=one.number)
-                        yield Result(domain.name, f"closed {one.url}")
+                    if one.state == "open" and version_of(one) == self.version:
+                        withdraw(self.forge, domain, one, comment)
+                        yield self._told(Result(domain.name, Became.CLOSED, one.url))
             except ProblemError as error:
-                yield Result(domain.name, "not closed", tuple(map(str, error.problems)), needs_person=True)
+                yield self._told(_refused(domain, error))
 
     # One domain -------------------------------------------------------------------------------------------------------
 
-    def _standing(self, domain: Domain, facts: dict) -> Standing:
-        known = facts.get(domain.name)
-        try:
-            return standing(self.forge, domain, known, self.version)
-        except ProblemError as error:
-            reason = "\n".join(map(str, error.problems))
-            return Standing(domain, State.UNREACHABLE, known, reason=reason)
+    def _standings(self, domains: Sequence[Domain], cache: Path) -> list[Standing]:
+        looked_at = [one for one in domains if not one.skip]
+        facts = dict(survey(self.forge, looked_at, cache, self.limit / 10))
+        return [self._standing(one, facts.get(one.name), cache) for one in domains]
 
-    def _left(self, one: Standing, done: tuple[str, str] | None) -> Result | None:
+    def _standing(self, domain: Domain, facts: Facts | None, cache: Path) -> Standing:
+        try:
+            found = standing(self.forge, domain, facts, self.version)
+            if found.state is not State.TAKEN_BACK:
+                return found
+            # Or it was merged after the look at it.
+            ((_, facts),) = survey(self.forge, [domain], cache, self.limit / 10)
+            return standing(self.forge, domain, facts, self.version)
+        except ProblemError as error:
+            return Standing(domain, State.UNREACHABLE, facts, reason="\n".join(map(str, error.problems)))
+
+    def _needless(self, one: Standing) -> Result | None:
+        """Close the fleet's pull request where nobody needs it any more, and return that."""
+        if not one.needless:
+            return None
+        try:
+            withdraw(self.forge, one.domain, one.taken, f"This is not needed any more: {one.needless}.")
+        except ProblemError as error:
+            return _refused(one.domain, error)
+        return Result(one.domain.name, Became.CLOSED, f"{one.taken.url}: {one.needless}")
+
+    def _left(self, one: Standing, done: Event | None) -> Result | None:
         """Return why there is nothing to do, or nothing that the fleet can do."""
         name = one.domain.name
         match one.state:
-            case State.SKIPPED | State.PINNED | State.DECLINED:
-                return Result(name, f"left: {one.reason}")
+            case State.SKIPPED | State.PINNED | State.DECLINED | State.TAKEN_BACK:
+                return Result(name, Became.LEFT, one.reason)
             case State.UNREACHABLE:
-                return Result(name, "needs a person", (one.reason,), needs_person=True)
-            case State.WELL if one.checks is None:
-                return Result(name, one.reason or f"merged {one.pull_request.url}")
-        if one.taken and done == (one.facts.heads.head, one.facts.heads.proposed) and one.pull_request == one.taken:
-            return Result(name, f"stands as it was: {one.taken.url}")
+                return Result(name, Became.REFUSED, problems=(one.reason,))
+        if one.pull_request and one.pull_request.state == "merged":
+            return Result(name, Became.CURRENT, f"merged {one.pull_request.url}")
+        if one.state is State.WELL and one.checks is None:
+            return Result(name, Became.CURRENT, one.reason)
+        if one.taken and one.pull_request == one.taken and done and _is_of(done, one.facts.heads):
+            return Result(name, Became.STANDS, one.taken.url, done.problems)
         try:
             repository = self.forge.look_up(one.domain.repository)
         except ProblemError as error:
-            return Result(name, "needs a person", tuple(map(str, error.problems)), needs_person=True)
+            return _refused(one.domain, error)
         if repository.is_archived:
             what, write = "the repository is archived", "write `skip:` with the reason, or remove the domain"
             problem = Problem(FleetCode.NOT_ENROLLED, one.domain.repository, what, write)
-            return Result(name, "needs a person", (str(problem),), needs_person=True)
+            return Result(name, Became.REFUSED, problems=(str(problem),))
         if repository.name.lower() != one.domain.repository.lower():
             what = f"the repository is called {repository.name} now"
             write = f"write `repository: {repository.name}` if it is still the one that is meant"
             problem = Problem(FleetCode.REMOTE, one.domain.repository, what, write)
-            return Result(name, "needs a person", (str(problem),), needs_person=True)
+            return Result(name, Became.REFUSED, problems=(str(problem),))
         return None
 
     def _jobs(self, to_do: Sequence[Standing], ring: RingStanding, waiting: list[Result]) -> Iterator[Job | Ended]:
-        """Yield jobs as long as pull requests may be opened in this hour; the others go to ``waiting``."""
+        """Yield jobs as long as the campaign may go on and pull requests be opened; the others go to ``waiting``."""
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
         opened = [one for one in ring.domains if one.pull_request and one.pull_request.created > an_hour_ago]
         left = ring.ring.prs_per_hour - len(opened)
         for one in to_do:
-            if one.taken is None:
-                if left < 1:
-                    what = f"waits: {ring.ring.prs_per_hour} pull requests an hour were opened in {ring.ring.name}"
-                    waiting.append(Result(one.domain.name, what, waits=True))
-                    continue
-                left -= 1
+            why = ""
+            if (paused := self.log.paused(self.version)) is not None:  # since it has begun
+                why = f"the campaign is paused: {paused}"
+            elif one.taken is None and ring.refuted:
+                why = f"{ring.ring.name} has failed: {ring.refuted}"
+            elif one.taken is None and left < 1:
+                why = f"{ring.ring.prs_per_hour} pull requests an hour were opened in {ring.ring.name}"
+            if why:
+                waiting.append(Result(one.domain.name, Became.WAITS, why))
+                continue
+            left -= one.taken is None
             yield from self._of_each([one.domain], partial(self._job, push=True))
 
     def _of_each(self, domains: Iterable[Domain], job: Callable[[Domain, Remote], AnyJob]) -> Iterator[AnyJob | Ended]:
@@ -204,45 +209,47 @@ class Campaign:
     def _committed_at(self) -> str:
         return self.template.git("show", "--no-patch", "--format=%cI", f"{self.version}^{{commit}}")
 
-    def _proposed(self, one: Standing, ended: Ended[Job, Outcome]) -> Result:
+    def _proposed(self, domain: Domain, ended: Ended[Job, Outcome]) -> Result:
         """Open the pull request of a pushed update, or bring it up to date."""
-        name, done = one.domain.name, ended.result
+        name, done = domain.name, ended.result
         if done is None:
-            return Result(name, "needs a person", ended.problems, needs_person=True)
+            return Result(name, Became.REFUSED, problems=ended.problems)
         if done.became == "current":
-            return Result(name, f"has {done.before}")
+            return Result(name, Became.CURRENT, f"has {done.before}")
         try:
-            pull_request, what = self._pull_request(one, done)
+            became, of = propose(self.forge, domain, done, self.version, self.template.news(done.before))
         except ProblemError as error:
-            return Result(name, "needs a person", tuple(map(str, error.problems)), needs_person=True)
-        about = {"base": done.base, "commit": done.commit, "pull_request": pull_request.number}
+            return _refused(domain, error)
+        match became:
+            case Became.CURRENT:
+                return Result(name, became, f"merged {of.url}")
+            case Became.LEFT:
+                return Result(name, became, "its team closed the pull request")
+        about = {"base": done.base, "commit": done.commit, "pull_request": of.number, "problems": done.asks}
         self.log.add(self.version, "proposed", name, **about, pushed=done.pushed, seconds=round(ended.seconds, 2))
-        if done.asks:
-            return Result(name, f"{what} {pull_request.url}; its unit has to act first", done.asks, needs_person=True)
-        return Result(name, f"{what} {pull_request.url}")
-
-    def _pull_request(self, one: Standing, done: Outcome) -> tuple[PullRequest, str]:
-        repository, name = one.domain.repository, title(self.version)
-        text = body(done, self.version, one.domain.branch, self.template.news(done.before))
-        if one.taken is None:
-            return self.forge.open(repository, one.domain.branch, done.branch, name, text), "opened"
-        if (one.taken.title, one.taken.body) == (name, text):
-            return one.taken, "brought up to date" if done.pushed else "stands as it was:"
-        return self.forge.edit(repository, one.taken.number, name, text), "brought up to date"
+        return Result(name, became, f"{of.url}; its unit has to act first" if done.asks else of.url, done.asks)
 
     # The log ----------------------------------------------------------------------------------------------------------
 
     def _told(self, result: Result) -> Result:
-        if result.problems:
-            self.log.add(self.version, "refused", result.domain, problems=result.problems)
-        elif not result.what.startswith(("opened", "brought", "stands")):
-            self.log.add(self.version, "left", result.domain, why=result.what)
+        if result.became not in PROPOSED:  # which is told with its commit
+            about = {"why": result.about} if result.about else {}
+            about |= {"problems": result.problems} if result.problems else {}
+            self.log.add(self.version, result.became, result.domain, **about)
         return result
 
-    def _done(self) -> dict[str, tuple[str, str]]:
-        """Return the commits of the last proposal to each domain: what it was of, and what was proposed."""
-        events = (event for event in self.log.events(self.version) if event.what == "proposed")
-        return {event.domain: (event.about["base"], event.about["commit"]) for event in events}
+    def _done(self) -> dict[str, Event]:
+        """Return the last proposal to each domain."""
+        return {event.domain: event for event in self.log.events(self.version) if event.what == "proposed"}
+
+
+def _is_of(proposed: Event, heads: Heads) -> bool:
+    """Say whether a repository still has what a proposal was of, and what was proposed."""
+    return (proposed.about["base"], proposed.about["commit"]) == (heads.head, heads.proposed)
+
+
+def _refused(domain: Domain, error: ProblemError) -> Result:
+    return Result(domain.name, Became.REFUSED, problems=tuple(map(str, error.problems)))
 
 
 @contextmanager
@@ -254,19 +261,8 @@ def campaign(fleet: Fleet, forge: Forge, to: str = "", *, alone: bool = False) -
     """
     with ExitStack() as stack:
         if alone:
-            stack.enter_context(_alone(fleet))
+            stack.enter_context(alone_in(fleet.folder))
         folder = stack.enter_context(scratch_folder())
         clone = folder / "template"
         Git(HERE)("clone", "--quiet", "--no-checkout", str(HERE), str(clone))  # its tags may be set
         yield Campaign(fleet, forge, Template.of(clone, to), folder)
-
-
-def _alone(fleet: Fleet) -> FileLock:
-    fleet.cache.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(fleet.cache / "lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        what, write = "another roll-out of this fleet is under way", "wait until it has ended"
-        raise ProblemError(Problem(FleetCode.PAUSED, str(fleet.folder), what, write)) from None
-    return lock

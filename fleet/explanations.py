@@ -29,7 +29,7 @@ EXPLANATIONS = {
         fix="Write what the message says.",
     ),
     FleetCode.NAME_UNKNOWN: Explanation(
-        what="A name on the command line is that of no domain, or of no ring.",
+        what="A name on the command line is that of no domain, of no ring, or of a domain outside of the ring.",
         example="FL104 --only: `slaes` is not in domains.yaml; write sales",
         why="Going on without it would look as if it had been done.",
         fix="Write the name as the file has it.",
@@ -62,13 +62,16 @@ EXPLANATIONS = {
         fix="The unit puts a file of its own there.",
     ),
     FleetCode.BRANCH: Explanation(
-        what="The fleet's branch has commits of somebody else, or the repository moved on all the time.",
+        what="The fleet's branch has commits or a pull request of others, or the repository moved on all the time.",
         example=(
             "FL204 acme/sales-data: somebody committed to the branch of the fleet, and it is not written over; merge "
-            "or delete that branch, then `fleet apply --resume`"
+            "its pull request, or take their commits off the branch, then `fleet apply --resume`"
         ),
         why="Nobody's work is written over, not even on the fleet's own branch.",
-        fix="Merge the pull request with what was added, or delete the branch. Then begin again.",
+        fix=(
+            "Merge the pull request with what was added, or set the branch back to the fleet's commit. Do not delete "
+            "it: forges then close the pull request, and the fleet takes that for the team's no to this release."
+        ),
     ),
     FleetCode.PUSH: Explanation(
         what="A remote refused a push.",
@@ -127,7 +130,7 @@ EXPLANATIONS = {
         fix="Ask that person, then resume. The log, `campaigns.jsonl`, has the time.",
     ),
     FleetCode.RING_CLOSED: Explanation(
-        what="A ring was named that is not open yet.",
+        what="A ring, or a domain in one, was named that is not open yet.",
         example=("FL402 canary: the ring early is not open yet: 0 of 2 well, 100% needed; wait, then `fleet promote`"),
         why="A release reaches many only after it did well with few.",
         fix="Wait for the checks and for the time to bake. `fleet report` says what is missing.",

@@ -22,10 +22,15 @@ class Event:
     version: str
     """The release that the campaign is about."""
     what: str
-    """Begun, proposed, current, left, refused, paused, resumed, closed."""
+    """Begun, paused, resumed; of a domain proposed, or what became of it: see ``fleet.result``."""
     domain: str = ""
     about: dict[str, Any] | None = None
     """More of it, such as the commit and the number of the pull request."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return the messages for a person."""
+        return tuple(map(str, (self.about or {}).get("problems", ())))
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from packaging.version import Version
 
 from fleet.forges import Forge, PullRequest
 from fleet.log import Event, Log
+from fleet.proposals import is_declined, proposal, version_of
 from fleet.registry import Domain, Fleet
-from fleet.standing import mark, proposal, version_of
+from fleet.result import Became
 from fleet.status import Row
 
 _LONGEST = 1_000
@@ -79,8 +80,8 @@ def _adoptions(
         # An open pull request is edited for a newer release and keeps its date: the log knows better, where it has it.
         proposed = told.get(version) or min(one.created for one in of_it)
         merged = min((one.ended for one in of_it if one.state == "merged" and one.ended), default=None)
-        is_declined = last and last.state == "closed" and mark(version, withdrawn=True) not in last.body
-        yield Adoption(domain.name, version, proposed, merged, last.ended if is_declined and not merged else None)
+        declined = last.ended if last and is_declined(of_it, version) and not merged else None
+        yield Adoption(domain.name, version, proposed, merged, declined)
 
 
 # What the page says ---------------------------------------------------------------------------------------------------
@@ -366,9 +367,9 @@ class _Look:
     def refusal(self, row: Row) -> tuple[str, ...]:
         """Return why the campaign could not go on in a domain; empty where it could, or need not."""
         event = self.last.get(row.domain.name)
-        if not row.behind or row.domain.skip or row.domain.pinned or event is None or event.what != "refused":
+        if not row.behind or row.domain.skip or row.domain.pinned or event is None:
             return ()
-        return tuple(map(str, (event.about or {}).get("problems", ()))) or ("the last roll-out stopped here",)
+        return event.problems or (("the last roll-out stopped here",) if event.what == Became.REFUSED else ())
 
     def reasons(self, row: Row, need: Need) -> Iterator[str]:
         """Yield why a domain is where it is."""
@@ -394,9 +395,8 @@ class _Look:
 
     def why_not_yet(self, domain: Domain) -> str:
         event = self.last.get(domain.name)
-        why = str((event.about or {}).get("why", "")) if event and event.what == "left" else ""
-        if why.startswith("waits"):
-            return why
+        if event and event.what == Became.WAITS:
+            return f"waits: {(event.about or {}).get('why', '')}"
         if domain.ring in self.rings:
             return f"not proposed yet; {self.newest} has reached the ring {domain.ring}"
         return f"{self.newest} has not reached the ring {domain.ring}"
@@ -404,7 +404,7 @@ class _Look:
 
 def _last(log: Log, version: str) -> dict[str, Event]:
     events = log.events(version) if version else ()
-    return {event.domain: event for event in events if event.what in ("proposed", "left", "refused")}
+    return {event.domain: event for event in events if event.domain}
 
 
 # Versions -------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ Result = TypeVar("Result")
 
 _PREFIX = "building-block-fleet-"
 _LAST_BREATH = 10.0
-_PRELOADED = ["fleet.work", "fleet.survey", "copier", "plumbum", "jinja2"]
+_PRELOADED = ["fleet.__main__", "fleet.work", "fleet.survey", "copier", "plumbum", "jinja2"]
+"""The first, since each child of a console script imports what that imports."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from fleet.log import Log
-from fleet.standing import LOST, RingStanding, Standing, State
+from fleet.rings import RingStanding
+from fleet.standing import LOST, Standing, State
 
 
 def report(version: str, rings: Sequence[RingStanding], log: Log, now: datetime) -> str:
@@ -43,8 +44,8 @@ def persons(version: str, rings: Sequence[RingStanding], log: Log) -> list[tuple
     """Return the domains of begun rings in which nothing goes on by itself, each with what was last said of it."""
     said: dict[str, tuple[str, ...]] = {}
     for event in log.events(version):
-        if event.what in ("proposed", "refused", "left"):
-            said[event.domain] = tuple((event.about or {}).get("problems", ()))
+        if event.domain:
+            said[event.domain] = event.problems
     found = []
     for one in (one for each in rings if each.is_begun for one in each.domains):
         problems = said.get(one.domain.name, ()) or ((one.reason,) if one.state in LOST else ())

@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from fleet.forges import Checks, Forge, PullRequest
+from fleet.proposals import taken, version_of
 from fleet.registry import Domain, Fleet
 from fleet.releases import Releases
-from fleet.standing import version_of
 from fleet.survey import Excepted, Facts, survey
 
 
@@ -78,7 +78,7 @@ def _row(forge: Forge, domain: Domain, facts: Facts, releases: Releases) -> Row:
         return row
     try:
         found = forge.pull_requests(domain.repository, domain.branch)
-        open_ = next((one for one in found if one.state == "open"), None)
+        open_ = taken(found, facts.heads.branch)
         checks = forge.checks(domain.repository, open_.head) if open_ else None
     except ProblemError as error:
         return Row(domain, facts, released, behind, problems=tuple(map(str, error.problems)))

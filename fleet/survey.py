@@ -12,7 +12,7 @@ from building_block.messages import ProblemError
 from building_block.project import Project
 
 from fleet.forges import Forge
-from fleet.pool import run, scratch
+from fleet.pool import Ended, run, scratch
 from fleet.registry import Domain
 from fleet.remote import Heads, Remote, remote_of
 from fleet.work import enrolled
@@ -69,23 +69,27 @@ def survey(forge: Forge, domains: Iterable[Domain], cache: Path, limit: float = 
     a look may take.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    looks = []
-    for one in domains:
-        try:
-            remote = remote_of(forge, one)
-        except ProblemError as error:
-            yield one.name, Facts(Heads("", "", ""), problems=tuple(map(str, error.problems)))
-            continue
-        known = _remembered(cache / f"{one.name}.json", [remote.url, one.folder])
-        looks.append(_Look(one.name, remote, one.folder, known))
     with scratch() as folder:
-        for ended in run(_look, looks, at_once=_AT_ONCE, limit=limit, scratch=folder):
+        for ended in run(_look, _looks(forge, domains, cache), at_once=_AT_ONCE, limit=limit, scratch=folder):
             facts = ended.result
             if facts is None:
                 facts = Facts(Heads("", "", ""), problems=ended.problems)
             elif facts != ended.job.known:
                 _remember(cache / f"{ended.job.domain}.json", facts, ended.job)
             yield ended.job.domain, facts
+
+
+def _looks(forge: Forge, domains: Iterable[Domain], cache: Path) -> Iterator[_Look | Ended[_Look, Facts]]:
+    """Yield what is to be looked at, each as late as it can be: its credentials end."""
+    for one in domains:
+        try:
+            remote = remote_of(forge, one)
+        except ProblemError as error:
+            nowhere = _Look(one.name, Remote(one.repository, one.branch), one.folder, None)
+            yield Ended(nowhere, 0.0, problems=tuple(map(str, error.problems)))
+        else:
+            known = _remembered(cache / f"{one.name}.json", [remote.url, one.folder])
+            yield _Look(one.name, remote, one.folder, known)
 
 
 def _look(look: _Look) -> Facts:

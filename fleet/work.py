@@ -93,7 +93,7 @@ def work(job: Job) -> Outcome:
                 return outcome
             if heads.proposed and not job.remote.is_ours(aside, heads.proposed):
                 what = "somebody committed to the branch of the fleet, and it is not written over"
-                write = "merge or delete that branch, then `fleet apply --resume`"
+                write = "merge its pull request, or take their commits off the branch, then `fleet apply --resume`"
                 raise ProblemError(Problem(FleetCode.BRANCH, job.remote.url, what, write))
             if job.remote.heads() == heads:
                 job.remote.push(aside, outcome.commit, heads.proposed)

@@ -654,6 +654,18 @@ def test_the_log_of_the_campaigns_outlives_the_machine_that_wrote_it(dispatched)
     assert (dispatched / "rollout" / "campaigns.jsonl").read_text() == "{}\n"
 
 
+def test_where_the_log_cannot_be_read_nothing_is_done_and_the_one_that_is_kept_stays(dispatched):
+    """Planted: a network that fails, which is not the same as a log that was never kept."""
+    subprocess.run(["git", "remote", "set-url", "origin", "file:///nowhere"], cwd=dispatched, check=True)
+    path = f"{dispatched.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    taken = bash(fleet_step("Take the log along"), dispatched, PATH=path)
+    assert taken.returncode not in (0, 2), taken.stderr
+    assert not (dispatched / "rollout" / "campaigns.jsonl").exists()
+    (take,) = [step for step in steps(FLEET) if step.get("name") == "Take the log along"]
+    (keep,) = [step for step in steps(FLEET) if step.get("name") == "Keep the log"]
+    assert keep["if"] == f"always() && steps.{take['id']}.outcome == 'success'"
+
+
 def test_only_the_roll_out_sees_a_secret_and_only_in_the_step_that_needs_it():
     assert workflow(FLEET)["permissions"] == {}
     (job,) = jobs(FLEET).values()

@@ -19,10 +19,18 @@ person, and with 1 when it could not do its work."""
 FILES = f"""All lie in one folder, `rollout/` or what `--fleet` or the variable `FLEET` says: `{DOMAINS}` and `{RINGS}`,
 which you write and commit, and `{LOG}`, in which the fleet notes what it did, a line of JSON each. The log is a memory
 of one machine: all but a pause is asked anew of the repositories and the forge, so it may be lost. Below `.cache/` is
-what was seen of each repository at its last commit; delete it when you like."""
-PASSED = """A ring has passed when so many of its domains are *well*, and were for so long: they have the release, or
-the checks of its pull request passed. Who is skipped, pinned, or has declined by closing the pull request does not
-count. It has failed when so many cannot be reached any more."""
+what was seen of each repository at its last commit; delete it when you like. `{LOG}.lock` is held by whoever is at
+work: one roll-out of a fleet goes on at a time."""
+PASSED = """A ring has passed when so many of its domains are *well*, and were for so long: the checks of what was
+proposed have passed, merged or not, or they had the release before it was proposed. Of what was merged with a failure
+the checks of the default branch count as well, where it was put right. Who is skipped, pinned, or has declined by
+closing the pull request does not count. It has failed when so many cannot be reached any more: checks failed, a
+repository cannot be read, or what was merged was taken back. Where so many checks failed or merges were taken back, the
+release is proposed to nobody else in the ring; what is proposed there already is brought up to date.
+
+On GitHub the checks of a commit have passed when its check `pass` has, the last job of a project's `platform-ci.yml`,
+and every other check and status has ended and none has failed. Until there is a `pass` they are pending: the CI of a
+monorepo needs a job of that name of its own."""
 
 
 def pages() -> dict[Path, str]:

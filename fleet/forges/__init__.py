@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
+
+LONGEST = timedelta(minutes=10)
+"""How long the work on one repository may take."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class PullRequest:
     """In UTC, as every time here."""
     ended: datetime | None
     """When it was merged or closed."""
+    base: str
+    """The branch for which it is proposed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,10 @@ class Forge(Protocol):
         """Return what git fetches from and pushes to; without a credential in it."""
 
     def git_settings(self, repository: str) -> Mapping[str, str]:
-        """Return the settings by which git may read and push there: they hold credentials, and are never logged."""
+        """Return the settings by which git may read and push there, for ``LONGEST`` from now on.
+
+        They hold credentials, and are never logged.
+        """
 
     def look_up(self, repository: str) -> Repository:
         """Return what the forge says of a repository."""

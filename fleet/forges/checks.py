@@ -23,7 +23,7 @@ _LONGEST = 60_000
 
 @dataclass(frozen=True)
 class Checked:
-    """A pull request whose checks were run."""
+    """What the checks of a pull request's head said."""
 
     repository: str
     number: int
@@ -33,30 +33,37 @@ class Checked:
     why: tuple[str, ...] = ()
     """The last line of what each of them printed."""
 
+    @classmethod
+    def of(cls, repository: str, pull: Pull) -> "Checked":
+        """Return what a record says."""
+        failed = [result for result in pull.checks if result.commit == pull.head and not result.passed]
+        why = tuple(result.output.rpartition("\n")[2] for result in failed)
+        return cls(repository, pull.number, pull.head, tuple(result.name for result in failed), why)
+
 
 def run(folder: Path, repository: str | None = None, at_once: int = 2, seconds: float = 600) -> list[Checked]:
-    """Check every open pull request in a forge's folder, or of one repository there, whose head was not checked yet.
+    """Check every pull request in a forge's folder, or of one repository there, whose head was not checked yet.
 
-    So many are checked at once, and each step may take so many seconds. What they say goes into the records.
+    So many are checked at once, and each step may take so many seconds. What they say goes into the records. One that
+    was merged before its checks ran is checked as well, and what is open and has failed before is told again.
 
     Raises:
         ProblemError: this machine cannot run a project's code without network; none was run.
     """
     forge = LocalForge(folder)
-    due = [
-        (name, pull)
-        for name in ([repository] if repository else forge.repositories())
-        for pull in forge.pulls(name)
-        if pull.state == "open" and not any(result.commit == pull.head for result in pull.checks)
-    ]
+    names = [repository] if repository else forge.repositories()
+    pulls = [(name, pull) for name in names for pull in forge.pulls(name) if pull.state != "closed"]
+    due = [(name, pull) for name, pull in pulls if not any(result.commit == pull.head for result in pull.checks)]
+    known = [Checked.of(name, pull) for name, pull in pulls if pull.state == "open" and (name, pull) not in due]
+    failed = [checked for checked in known if checked.failed]
     if not due:
-        return []
+        return failed
     sandbox.must_be_had()
     stop = Event()
     with ThreadPoolExecutor(at_once) as pool:
         checking = [pool.submit(_check, forge, name, pull, seconds, stop) for name, pull in due]
         try:
-            return [one.result() for one in checking]
+            return [*failed, *(one.result() for one in checking)]
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -81,10 +88,8 @@ def _check(forge: LocalForge, repository: str, pull: Pull, seconds: float, stop:
             if said:
                 record.comments.append(Comment(author="ci", text=said, written=datetime.now(UTC)))
 
-    forge.change(repository, pull.number, change)
-    failed = [result for result in results if not result.passed]
-    why = tuple(result.output.rpartition("\n")[2] for result in failed)
-    return Checked(repository, pull.number, pull.head, tuple(result.name for result in failed), why)
+    checked = forge.change(repository, pull.number, change)
+    return Checked.of(repository, checked.model_copy(update={"head": pull.head}))
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,8 @@ class _Checkout:
     def _steps(self, project: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "check", ("check",)
         yield "build", ("build",)
-        if (project / "platform" / "building_block" / "impact.py").is_file():  # a later release brought it
+        has_it = (project / "platform" / "building_block" / "impact.py").is_file()  # a later release brought it
+        if has_it and self.fork != self.head:  # what is merged differs in nothing from its base
             yield "impact", ("impact", "--against", self.fork)
 
     def _environment(self, project: Path) -> dict[str, str]:

@@ -10,11 +10,12 @@ from github.Auth import AppAuth, Auth, Token
 from github.GithubException import UnknownObjectException
 from github.InstallationAuthorization import InstallationAuthorization
 
+from fleet.forges import LONGEST
 from fleet.messages import FleetCode
 
 TOKEN, APP, KEY = "GITHUB_TOKEN", "FLEET_APP_ID", "FLEET_APP_PRIVATE_KEY"
-_MARGIN = timedelta(minutes=5)
-"""A push that begins with a token has to end with it."""
+_MARGIN = LONGEST + timedelta(minutes=1)
+"""The work that begins with a token ends with a push by it."""
 
 
 def _is_not_debug(record: logging.LogRecord) -> bool:

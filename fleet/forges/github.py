@@ -23,6 +23,8 @@ from fleet.messages import FleetCode
 
 _GITHUB = "https://github.com"
 _HARMLESS = ("success", "neutral", "skipped")
+_GATE = "pass"
+"""The job of a stamped project's platform-ci.yml that ends when all others have, and fails where one did."""
 _TRIES = 5
 """How often in a row a server that fails is asked."""
 _T = TypeVar("_T")
@@ -71,7 +73,7 @@ class GithubForge:
         return f"{self._url}/{repository}.git"
 
     def git_settings(self, repository: str) -> Mapping[str, str]:
-        """Return the header that lets git in; with an App it is good for five minutes at least."""
+        """Return the header that lets git in."""
         token = self._tried(repository, lambda: self._credentials.of(_organisation(repository)).token)
         basic = b64encode(f"x-access-token:{token}".encode()).decode()
         # No helper of the user's is asked for a password, or told one to keep.
@@ -131,18 +133,24 @@ class GithubForge:
         self._tried(repository, ask)
 
     def checks(self, repository: str, commit: str) -> Checks:
-        """Return what check runs and commit statuses say, of each name the latest."""
+        """Return what check runs and commit statuses say: of each name the latest, in each run of a workflow.
+
+        Pending until the project's own ``pass`` has ended too: a check of others may be the first, or the only one.
+        """
 
         def ask() -> Checks:
             found = self._client(repository).get_repo(repository).get_commit(commit)
-            runs = {run.name: run for run in sorted(found.get_check_runs(), key=lambda run: run.id)}
+            # Two workflows may each have a job `test`; what was run again stands beside the first in the same suite.
+            runs = {
+                (run.check_suite.id, run.name): run for run in sorted(found.get_check_runs(), key=lambda run: run.id)
+            }
             statuses = {one.context: one for one in sorted(found.get_statuses(), key=lambda one: one.id)}
-            begun = [*runs.values(), *statuses.values()]
             running = [run for run in runs.values() if run.status != "completed"]
             running += [one for one in statuses.values() if one.state == "pending"]
-            if running or not begun:
+            passes = [run for (_, name), run in runs.items() if name == _GATE and run.conclusion != "skipped"]
+            if running or not passes:
                 return Checks("pending")
-            failed = [name for name, run in runs.items() if run.conclusion not in _HARMLESS]
+            failed = [name for (_, name), run in runs.items() if run.conclusion not in _HARMLESS]
             failed += [name for name, one in statuses.items() if one.state != "success"]
             ended = [run.completed_at or run.started_at for run in runs.values()] + [
                 one.updated_at for one in statuses.values()
@@ -259,6 +267,7 @@ def _shown(pull: Pull) -> PullRequest:
         as_written(pull.body or ""),
         pull.created_at,
         ended,
+        pull.base.ref,
     )
 
 

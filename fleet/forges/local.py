@@ -308,7 +308,7 @@ class LocalForge:
 
     def _shown(self, repository: str, pull: Pull) -> PullRequest:
         url = (self.path(repository).with_suffix(".pulls") / f"{pull.number}.json").as_uri()
-        fields = ("number", "state", "head", "title", "body", "created", "ended")
+        fields = ("number", "state", "head", "title", "body", "created", "ended", "base")
         return PullRequest(url=url, **{field: getattr(pull, field) for field in fields})
 
 

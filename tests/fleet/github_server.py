@@ -123,14 +123,17 @@ class GithubServer:
     def count(self, method: str, path: str = "") -> int:
         return sum(one.method == method and path in one.path for one in self.requests)
 
-    def check(self, commit: str, name: str, conclusion: str | None = "success", at: float = 0, **more: Any) -> None:
-        """Report a check run; without a conclusion it runs."""
+    def check(
+        self, commit: str, name: str, conclusion: str | None = "success", at: float = 0, suite: int = 1, **more: Any
+    ) -> None:
+        """Report a check run; without a conclusion it runs. Each run of a workflow is a suite of its own."""
         runs = self.check_runs.setdefault(commit, [])
         runs.append(
             {
                 "id": len(runs) + 1,
                 "name": name,
                 "head_sha": commit,
+                "check_suite": {"id": suite},
                 "status": "completed" if conclusion else "in_progress",
                 "conclusion": conclusion,
                 "started_at": _time(self.now + at),

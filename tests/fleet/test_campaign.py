@@ -10,9 +10,11 @@ import pytest
 import yaml
 from building_block.messages import ProblemError
 
-from fleet.campaign import Campaign, Result
+from fleet.campaign import Campaign
 from fleet.forges.local import Result as CheckResult
 from fleet.registry import Fleet
+from fleet.result import Became, Result
+from fleet.rings import may_open
 from fleet.standing import State
 from tests.fleet.fleets import OnForge
 from tests.stamping import NEXT
@@ -69,17 +71,17 @@ def test_a_ring_opens_when_the_one_before_has_passed_and_not_before(on_forge, ca
     one = campaign(on_forge)
     rest = one.fleet.ring("rest")
     with pytest.raises(ProblemError, match="FL402 canary: the ring rest is not open yet: 0 of 1 well, 100% needed"):
-        one.may_open(one.rings(), rest)
+        may_open(one.version, one.rings(), rest)
     assert apply(one)["canary"].what.startswith("opened ")
     assert [standing.state for standing in one.rings()[0].domains] == [State.RUNNING]
     checked(on_forge, "canary", passed=False)
     with pytest.raises(ProblemError, match=r"FL403 canary: 1 of 1 failed: canary \(checks failed\)"):
-        one.may_open(one.rings(), rest)
+        may_open(one.version, one.rings(), rest)
     checked_anew = on_forge.forge.pull("acme/canary", 1)
     assert checked_anew.state == "open"
     on_forge.forge.change("acme/canary", 1, lambda record: record.checks.clear())
     checked(on_forge, "canary", passed=True)
-    one.may_open(one.rings(), rest)
+    may_open(one.version, one.rings(), rest)
 
 
 def test_a_second_call_pushes_nothing_opens_nothing_and_with_resume_works_on_nothing(on_forge, campaign):
@@ -117,6 +119,8 @@ def test_what_the_platform_withdraws_may_be_proposed_again(on_forge, campaign):
     assert closed.what.startswith("closed ")
     assert on_forge.forge.comments("acme/canary", 1)[0].text == "A defect; the correction comes"
     assert one.rings()[0].domains[0].state is State.UNTOUCHED
+    assert apply(one)["canary"].became is Became.WAITS
+    one.log.add(one.version, "resumed")
     assert apply(one)["canary"].what.startswith("opened ")
 
 
@@ -124,12 +128,12 @@ def test_no_more_pull_requests_are_opened_in_an_hour_than_the_ring_allows(on_for
     declared(on_forge, ["canary"] * 3, prs_per_hour=2)
     one = campaign(on_forge)
     results = apply(one)
-    waiting = [name for name, result in results.items() if result.waits]
+    waiting = [name for name, result in results.items() if result.became is Became.WAITS]
     assert len(waiting) == 1
     assert results[waiting[0]].what == "waits: 2 pull requests an hour were opened in canary"
     assert on_forge.forge.pulls(f"acme/{waiting[0]}") == []
     again = apply(one)
-    assert [name for name, result in again.items() if result.waits] == waiting, "the hour is not over"
+    assert [name for name, result in again.items() if result.became is Became.WAITS] == waiting, "the hour is not over"
 
 
 def test_a_newer_release_takes_the_place_of_an_older_one_in_the_same_pull_request(
@@ -156,12 +160,13 @@ def test_a_candidate_reaches_the_first_ring_alone(on_forge, campaign, template):
     template.git("tag", "--force", "v998.0.0-rc.1", "v0.4.0")
     one = campaign(on_forge, "v998.0.0-rc.1")
     with pytest.raises(ProblemError, match=r"FL402 rest: v998\.0\.0-rc\.1 is a candidate"):
-        one.may_open(one.rings(), one.fleet.ring("rest"))
+        may_open(one.version, one.rings(), one.fleet.ring("rest"))
 
 
 def test_what_is_merged_is_well_and_is_not_proposed_again(on_forge, campaign):
     one = campaign(on_forge)
     apply(one)
+    checked(on_forge, "canary", passed=True)
     on_forge.forge.merge("acme/canary", 1)
     (standing,) = one.rings()[0].domains
     assert (standing.state, standing.facts.version) == (State.WELL, NEXT)

@@ -52,6 +52,7 @@ def there(request, tmp_path) -> Place:
 
         def check(commit: str, name: str, passed: bool) -> None:
             server.check(commit, name, "success" if passed else "failure")
+            server.check(commit, "pass")
 
     clone = Clone.of(forge, SALES, tmp_path / "clone")
     clone.commit("main", "README.md", "# Sales\n")
@@ -123,7 +124,7 @@ def test_an_opened_pull_request_is_listed_as_it_was_written(there):
     number = there.proposed()
     (listed,) = there.forge.pull_requests(SALES, "update")
     assert (listed.number, listed.state, listed.ended) == (number, "open", None)
-    assert (listed.title, listed.body) == ("Update to v1", "All of it.")
+    assert (listed.title, listed.body, listed.base) == ("Update to v1", "All of it.", "main")
     assert listed.head == there.clone.fetched("update")
     assert listed.url
     assert datetime.now(UTC) - listed.created < timedelta(minutes=1)

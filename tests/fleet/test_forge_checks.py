@@ -246,6 +246,15 @@ def test_an_ended_pull_request_is_not_checked(forge, clone):
     assert checks.run(forge.folder) == []
 
 
+def test_what_was_merged_before_its_checks_ran_is_checked_and_has_no_impact(forge, clone):
+    clone.commit("update", "platform/building_block/cli.py", STUB + IMPACT)
+    push(clone, "platform/building_block/impact.py")
+    forge.merge(SALES, 1)
+    (checked,) = checks.run(forge.folder)
+    assert (checked.failed, [result.name for result in forge.pull(SALES, 1).checks]) == ((), ["check", "build"])
+    assert forge.comments(SALES, 1) == []
+
+
 def test_the_impact_is_one_comment_that_the_next_head_replaces(forge, clone):
     base = clone.git("rev-parse", "main").strip()
     clone.commit("main", "ours.txt", "later\n")

@@ -16,6 +16,7 @@ from building_block.messages import ProblemError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from fleet.forges import LONGEST
 from fleet.forges.github import GithubForge
 from fleet.forges.local import LocalForge
 from fleet.forges.mentions import as_written, silenced
@@ -171,7 +172,7 @@ def test_an_app_asks_once_where_it_is_installed_and_for_a_token(github, clone, a
 
 
 def test_an_app_renews_a_token_before_it_ends(github, clone, app):
-    github.token_seconds = 240
+    github.token_seconds = LONGEST.total_seconds()
     forge = forge_at(github, app)
     for expected in (1, 2):
         forge.look_up(SALES)
@@ -399,7 +400,8 @@ def test_all_pages_are_read(github, github_forge, clone, head):
         github.report(head, f"status {number}", "success" if number else "failure")
     github.per_page = 1
     assert [one.number for one in github_forge.pull_requests(SALES, "update")] == [3, 2, 1]
-    assert sorted(github_forge.checks(SALES, head).failed) == ["run 2", "status 0"]
+    github.check(head, "pass", "failure")
+    assert sorted(github_forge.checks(SALES, head).failed) == ["pass", "run 2", "status 0"]
     asked = [one.query for one in github.requests if one.method == "GET" and one.path.endswith("/pulls")]
     assert {query["per_page"] for query in asked} == {"100"}
     assert {(query["state"], query["head"]) for query in asked[-3:]} == {("all", "acme:update")}
@@ -436,6 +438,7 @@ def test_pull_requests_from_elsewhere_are_not_the_fleets(github, github_forge, c
     ],
 )
 def test_a_check_run_counts_by_its_conclusion(github, github_forge, head, conclusion, state):
+    github.check(head, "pass")
     github.check(head, "build", conclusion)
     assert github_forge.checks(SALES, head).state == state
 
@@ -444,13 +447,30 @@ def test_a_check_run_counts_by_its_conclusion(github, github_forge, head, conclu
     ("said", "state"), [("success", "passed"), ("failure", "failed"), ("error", "failed"), ("pending", "pending")]
 )
 def test_a_commit_status_counts_by_its_state(github, github_forge, head, said, state):
+    github.check(head, "pass")
     github.report(head, "ci/other", said)
     assert github_forge.checks(SALES, head).state == state
 
 
+def test_of_two_workflows_with_a_job_of_the_same_name_both_count(github, github_forge, head):
+    github.check(head, "pass")
+    github.check(head, "test", "failure", suite=1)
+    github.check(head, "test", "success", suite=2)
+    assert github_forge.checks(SALES, head).failed == ("test",)
+
+
+@pytest.mark.parametrize(
+    "checks", [{"license/cla": "success"}, {"lint": "success", "build": "success"}, {"pass": "skipped"}]
+)
+def test_what_does_not_end_with_the_projects_own_pass_is_pending(github, github_forge, head, checks):
+    for name, conclusion in checks.items():
+        github.check(head, name, conclusion)
+    assert github_forge.checks(SALES, head).state == "pending"
+
+
 def test_of_each_name_the_latest_counts(github, github_forge, head):
-    github.check(head, "build", "failure")
-    github.check(head, "build", "success", at=60)
+    github.check(head, "pass", "failure")
+    github.check(head, "pass", "success", at=60)
     github.report(head, "ci/other", "failure")
     github.report(head, "ci/other", "success", at=90)
     checks = github_forge.checks(SALES, head)
@@ -461,6 +481,7 @@ def test_of_each_name_the_latest_counts(github, github_forge, head):
 @pytest.mark.parametrize("status", ["queued", "in_progress", "waiting", "requested", "pending"])
 def test_as_long_as_one_runs_all_is_pending(github, github_forge, head, status):
     github.check(head, "build", "failure")
+    github.check(head, "pass", "failure")
     github.check(head, "test", None, status=status)
     github.report(head, "ci/other", "success")
     checks = github_forge.checks(SALES, head)

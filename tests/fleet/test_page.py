@@ -14,9 +14,10 @@ from fleet.forges import Checks, PullRequest
 from fleet.log import Log
 from fleet.messages import FleetCode
 from fleet.page import Adoption, Need, View, histories, page, view
+from fleet.proposals import mark
 from fleet.registry import Domain, Fleet, LocalPlace
 from fleet.remote import Heads
-from fleet.standing import mark
+from fleet.result import Became
 from fleet.status import Row
 from fleet.survey import Excepted, Facts
 from tools.browser import chromium
@@ -83,7 +84,8 @@ def a_pull_request(
     ended: datetime | None = None,
     withdrawn: bool = False,
 ) -> PullRequest:
-    return PullRequest(number, url, state, "beef", "Update", mark(version, withdrawn=withdrawn), created, ended)
+    text = mark(version, withdrawn=withdrawn)
+    return PullRequest(number, url, state, "beef", "Update", text, created, ended, "main")
 
 
 def an_exception(until: str, path: str = "ruff.toml", reason: str = "longer lines") -> Excepted:
@@ -223,7 +225,7 @@ def test_the_reason_tells_a_ring_that_is_not_reached_from_a_domain_that_is_not_p
     }
     shown = seen(*rows, a_row("web", ring="broad"), adoptions=[Adoption("web", "v0.4.0", NOW)])
     assert shown.groups[0].entries[1].reasons == ("not proposed yet; v0.4.0 has reached the ring broad",)
-    log.add("v0.4.0", "left", "sales", why="waits: 30 pull requests an hour were opened in early")
+    log.add("v0.4.0", Became.WAITS, "sales", why="30 pull requests an hour were opened in early")
     assert seen(rows[0]).groups[0].entries[0].reasons == ("waits: 30 pull requests an hour were opened in early",)
 
 

@@ -171,3 +171,25 @@ def test_the_folder_of_a_killed_process_goes_with_the_next_and_that_of_one_at_wo
         processes[1].kill()
         processes[1].wait()
     assert not own.exists()
+
+
+def test_a_child_of_the_console_script_imports_nothing_that_the_others_have(tmp_path):
+    """Counted by the interpreter's own list of imports, which every process writes."""
+    script = tmp_path / "fleet-script.py"
+    script.write_text(
+        "from pathlib import Path\nimport fleet.__main__\nfrom fleet.pool import run\n"
+        "from tests.fleet.pool_jobs import Job, do\n"
+        "if __name__ == '__main__':\n"
+        f"    folder = Path({str(tmp_path)!r})\n"
+        "    jobs = [Job(str(number), folder) for number in range(3)]\n"
+        "    print(sum(bool(one.result) for one in run(do, jobs, at_once=2, limit=60, scratch=folder)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", str(script)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "3\n"
+    assert [line.rpartition("|")[2].strip() for line in done.stderr.splitlines()].count("typer") == 2

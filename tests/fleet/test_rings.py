@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fleet.forges import Checks, PullRequest
+from fleet.proposals import mark, proposal, version_of
 from fleet.registry import Domain, Ring
 from fleet.remote import Heads
-from fleet.standing import RingStanding, Standing, State, Verdict, has, mark, proposal, version_of
+from fleet.rings import RingStanding, Verdict
+from fleet.standing import Standing, State, has
 from fleet.survey import Facts
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -36,6 +38,7 @@ WELL, FAILED, RUNNING = (State.WELL, 100), State.FAILED, State.RUNNING
         (ring(WELL, State.UNTOUCHED), Verdict.PENDING),
         (ring(WELL, FAILED), Verdict.FAILED),
         (ring(WELL, State.UNREACHABLE), Verdict.FAILED),
+        (ring(WELL, State.TAKEN_BACK), Verdict.FAILED),
         (ring(WELL, WELL, WELL, FAILED, must_succeed=0.75), Verdict.PASSED),
         (ring(WELL, WELL, RUNNING, FAILED, must_succeed=0.75), Verdict.PENDING),
         (ring(WELL, RUNNING, FAILED, FAILED, must_succeed=0.75), Verdict.FAILED),
@@ -80,7 +83,7 @@ def test_a_version_is_compared_as_a_version(version, wanted, there):
 
 
 def pull_request(number: int, state: str, body: str) -> PullRequest:
-    return PullRequest(number, f"https://example.org/{number}", state, "a" * 40, "Update", body, NOW, None)
+    return PullRequest(number, f"https://example.org/{number}", state, "a" * 40, "Update", body, NOW, None, "main")
 
 
 def test_a_pull_request_is_told_by_the_release_that_it_brings_and_an_open_one_first():

@@ -16,6 +16,7 @@ import pytest
 
 import fleet.__main__ as commands
 import fleet.campaign
+from fleet.alone import alone
 from fleet.campaign import Campaign
 from fleet.forges.local import LocalForge
 from fleet.log import Log
@@ -270,7 +271,7 @@ def test_a_campaign_that_is_called_again_pushes_nothing_and_opens_nothing(fleets
 
 def test_one_roll_out_of_a_fleet_is_at_work_at_a_time(fleets, template, tmp_path):
     one = fleets.forge(tmp_path / "fleet", ["sales"], LAST)
-    with fleet.campaign._alone(one.fleet):
+    with alone(one.folder):
         process = apply(one, template)
         _, error = process.communicate()
     assert (process.returncode, error.partition(":")[0]) == (PENDING, f"FL401 {one.folder}")

@@ -251,6 +251,8 @@ def test_a_commit_of_somebody_on_the_branch_of_the_fleet_is_not_written_over(pro
     clone.push(BRANCH)
     (message,) = refused(one.job("sales", template, push=True))
     assert "somebody committed to the branch of the fleet, and it is not written over" in message
+    # A forge closes the pull request of a branch that is deleted, which would be the team's no to this release.
+    assert "delete" not in message
     assert one.proposed("sales") == theirs
 
 
