@@ -12,18 +12,18 @@ from tools.ownership import ROOT
 
 
 @pytest.mark.slow
-def test_the_demonstration_installs_builds_and_shows_its_tables(tmp_path):
-    clone = tmp_path / "building block"
+def test_the_demonstration_installs_builds_and_shows_its_tables(on_disk):
+    clone = on_disk / "building block"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     shutil.copy2(ROOT / "Makefile", clone)
-    (tmp_path / "bin").mkdir()
+    (on_disk / "bin").mkdir()
     # The machine's own Python, not this environment's.
-    (tmp_path / "bin" / "python3").symlink_to(os.path.realpath(f"{sys.base_prefix}/bin/python3"))
+    (on_disk / "bin" / "python3").symlink_to(os.path.realpath(f"{sys.base_prefix}/bin/python3"))
     environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
     result = subprocess.run(
         ["make", "demo", "LANDING=template/sample/retail"],
         cwd=clone,
-        env=environment | {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "UV_COMPILE_BYTECODE": "0"},
+        env=environment | {"PATH": f"{on_disk}/bin:/usr/bin:/bin", "UV_COMPILE_BYTECODE": "0"},
         capture_output=True,
         text=True,
         check=False,

@@ -173,9 +173,9 @@ class InstalledProject:
 
 
 @pytest.fixture(scope="session")
-def installed(rendered, uv, tmp_path_factory) -> InstalledProject:
+def installed(rendered, uv, on_disk) -> InstalledProject:
     """A project in a folder whose path has spaces, installed by uv from nothing but what was stamped."""
-    folder = tmp_path_factory.mktemp("installed") / "Unit of Sales" / "data project"
+    folder = on_disk / "Unit of Sales" / "data project"
     root = Path(shutil.copytree(rendered("minimal").root, folder))
     # Compiled is what is imported, which is a small part of what is installed.
     succeeded(run(root, uv, "sync", "--quiet", UV_COMPILE_BYTECODE="0"))
