@@ -23,7 +23,9 @@ from fleet.registry import Domain, Fleet, Ring
 from fleet.remote import Remote, remote_of
 from fleet.standing import RingStanding, Standing, State, Verdict, mark, standing
 from fleet.survey import survey
+from fleet.variables import of_uv
 from fleet.work import Job, Outcome, work
+from upgrade.environment import Environment
 from upgrade.git import Git
 from upgrade.template import Template
 
@@ -192,17 +194,30 @@ class Campaign:
         """Yield the job of each domain; that of one of which the forge knows nothing has ended."""
         for domain in domains:
             try:
-                yield job(domain, remote_of(self.forge, domain))
+                remote = remote_of(self.forge, domain)
             except ProblemError as error:
                 nowhere = job(domain, Remote(domain.repository, domain.branch))
                 yield Ended(nowhere, 0.0, problems=tuple(map(str, error.problems)))
+            else:
+                yield job(domain, remote)
 
     def _job(self, domain: Domain, remote: Remote, *, push: bool) -> Job:
-        return Job(domain.name, remote, domain.folder, self.template.root, self.version, self._committed_at, push)
+        release = (self.template.root, self.version, self._committed_at)
+        return Job(domain.name, remote, domain.folder, *release, push, self._python)
 
     @cached_property
     def _committed_at(self) -> str:
         return self.template.git("show", "--no-patch", "--format=%cI", f"{self.version}^{{commit}}")
+
+    @cached_property
+    def _python(self) -> Path:
+        """Return what runs the release's own code in every project; where it has to be made, that is done once.
+
+        Raises:
+            ProblemError: it cannot be made.
+        """
+        platform = self.template.git("show", f"{self.version}:template/platform/pyproject.toml")
+        return Environment.of_release(platform, self.scratch / "environment", of_uv()).python
 
     def _proposed(self, one: Standing, ended: Ended[Job, Outcome]) -> Result:
         """Open the pull request of a pushed update, or bring it up to date."""

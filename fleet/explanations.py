@@ -53,13 +53,13 @@ EXPLANATIONS = {
         fix="Adopt it, remove it from domains.yaml, or write why it is skipped.",
     ),
     FleetCode.HOSTILE: Explanation(
-        what="Something in a repository would be read from outside of it.",
+        what="Something in a repository, such as a link or a source of uv, would be read from outside of it.",
         example=(
             "FL203 settings/pixi.toml: is a symbolic link that leads out of the repository; put a file or a folder "
             "there"
         ),
         why="What it leads to is a file of the platform's machine, whose content would come into a pull request.",
-        fix="The unit puts a file of its own there.",
+        fix="The unit puts a file of its own there, or writes a path that stays in its repository.",
     ),
     FleetCode.BRANCH: Explanation(
         what="The fleet's branch has commits of somebody else, or the repository moved on all the time.",

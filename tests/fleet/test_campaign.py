@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ from fleet.campaign import Campaign, Result
 from fleet.forges.local import Result as CheckResult
 from fleet.registry import Fleet
 from fleet.standing import State
+from tests.conftest import StampedProject
 from tests.fleet.fleets import OnForge
-from tests.stamping import NEXT
+from tests.stamping import LATER, NEXT, commit
 from upgrade.template import Template
 
 pytestmark = pytest.mark.slow
@@ -157,6 +159,22 @@ def test_a_candidate_reaches_the_first_ring_alone(on_forge, campaign, template):
     one = campaign(on_forge, "v998.0.0-rc.1")
     with pytest.raises(ProblemError, match=r"FL402 rest: v998\.0\.0-rc\.1 is a candidate"):
         one.may_open(one.rings(), one.fleet.ring("rest"))
+
+
+def test_a_release_that_cannot_run_here_and_cannot_be_installed_is_told_once_and_proposed_to_nobody(
+    on_forge, campaign, template, tmp_path
+):
+    newer = StampedProject(shutil.copytree(template.root, tmp_path / "newer"))
+    newer.git("checkout", "--quiet", NEXT)
+    needs = "planted @ file:///nowhere/planted-1-py3-none-any.whl"
+    newer.replace("template/platform/pyproject.toml", '  "dagster~=1', f'  "{needs}",\n  "dagster~=1')
+    commit(newer, "Need more")
+    newer.git("tag", LATER)
+    one = campaign(on_forge, LATER)
+    one = Campaign(one.fleet, one.forge, Template(newer.root, LATER), one.scratch)
+    with pytest.raises(ProblemError, match=r"BB424 platform/pyproject\.toml: the new release needs planted @ file:"):
+        apply(one)
+    assert on_forge.forge.pulls("acme/canary") == []
 
 
 def test_what_is_merged_is_well_and_is_not_proposed_again(on_forge, campaign):
