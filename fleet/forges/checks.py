@@ -40,7 +40,7 @@ def run(folder: Path, repository: str | None = None, at_once: int = 2, seconds: 
     So many are checked at once, and each step may take so many seconds. What they say goes into the records.
 
     Raises:
-        ProblemError: this machine cannot run a project's code without network; none was run.
+        ProblemError: this machine cannot run a project's code without files and network; none was run.
     """
     forge = LocalForge(folder)
     due = [
@@ -121,7 +121,8 @@ class _Checkout:
             for name, arguments in self._steps(project):
                 if stop.is_set():
                     break
-                outcome = sandbox.run(_command(*arguments), project, self._environment(project), seconds, stop)
+                environment = self._environment(project)
+                outcome = sandbox.run(_command(*arguments), project, environment, seconds, self.scratch, stop)
                 if name == "impact" and outcome.code == 0 and outcome.out.strip():
                     said.append(outcome.out.strip())
                 text = outcome.out + outcome.err
