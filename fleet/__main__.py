@@ -33,10 +33,11 @@ from fleet.status import table
 from fleet.work import Outcome
 from fleet.workspace import left_out
 from fleet.workspace import workspace as workspace_of
+from upgrade.tree import printable
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 if not console.is_terminal:
     console.width = 200
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -77,12 +78,11 @@ def status(
     if as_json:
         print(json.dumps(rows_as_json(rows), indent=1))
     elif html:
-        console.print(f"wrote {html}", markup=False)
+        _say(f"wrote {html}")
     else:
         console.print(table(rows), no_wrap=True)
-        for row in rows:
-            for problem in row.problems:
-                console.print(problem, markup=False)
+        for problem in (problem for row in rows for problem in row.problems):
+            _say(problem)
     behind = any(row.behind and not row.domain.skip and not row.domain.pinned for row in rows)
     raise SystemExit(PERSON if any(row.needs_person for row in rows) else PENDING if behind else FINE)
 
@@ -121,7 +121,7 @@ def plan(context: typer.Context, to: To = "", ring: InRing = "", only: Only = No
         domains = _chosen(fleet, ring, only)
         left = [domain for domain in domains if domain.skip or domain.pinned]
         for domain in left:
-            console.print(f"{domain.name}: left: {domain.skip or f'stays at {domain.pinned}'}", markup=False)
+            _say(f"{domain.name}: left: {domain.skip or f'stays at {domain.pinned}'}")
         persons = 0
         todo = [domain for domain in domains if domain not in left]
         for ended in _progress(one.plan(todo), len(todo), one.version):
@@ -178,7 +178,7 @@ def promote(context: typer.Context, to: To = "") -> None:
                 one.may_open(rings, each.ring)
                 console.print(f"{each.ring.name} opens")
                 raise SystemExit(_apply(one, [each], (), resume=False))
-            console.print(f"{each.ring.name}: {verdict}: {why}", markup=False)
+            _say(f"{each.ring.name}: {verdict}: {why}")
             raise SystemExit(PERSON if verdict is Verdict.FAILED else PENDING)
         console.print(f"{one.version} has reached every ring")
 
@@ -208,10 +208,8 @@ def checks(context: typer.Context, only: Only = None) -> None:
     for repository in repositories:
         for checked in run_checks(fleet.folder / place.folder, repository):
             failed |= bool(checked.failed)
-            verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
-            console.print(f"{checked.repository} #{checked.number}: {verdict}")
-            for line in checked.why:
-                console.print(f"    {line}", markup=False)
+            said, style = (f"failed: {', '.join(checked.failed)}", "red") if checked.failed else ("passed", "green")
+            _say(f"{checked.repository} #{checked.number}: {said}", checked.why, style)
     raise SystemExit(PERSON if failed else FINE)
 
 
@@ -286,19 +284,21 @@ def _go_on(one: Campaign, *, resume: bool) -> None:
     one.log.add(one.version, "resumed" if why is not None else "begun")
 
 
-def _say(line: str, problems: Iterable[str] = ()) -> None:
-    console.print(line, markup=False)
+def _say(line: str, problems: Iterable[str] = (), style: str | None = None) -> None:
+    """Print a line and what belongs to it: texts of units too, so nothing in them steers a terminal or is markup."""
+    console.print(printable(line), markup=False, style=style)
     for problem in problems:
-        console.print(f"    {problem}", markup=False)
+        for part in problem.split("\n"):
+            console.print(f"    {printable(part)}", markup=False)
 
 
 def _say_files(done: Outcome) -> None:
     """Print which files an update changes: those of the platform's own folder by their number alone."""
     inside = [path for path in done.changed if path.startswith("platform/")]
     for path in (*(path for path in done.changed if path not in inside), f"platform/ ({len(inside)} files)"):
-        console.print(f"    {path}", markup=False, style="dim")
+        _say(f"    {path}", style="dim")
     for path in done.restored:
-        console.print(f"    the unit's change of {path} is taken back", markup=False)
+        _say(f"    the unit's change of {path} is taken back")
 
 
 def _progress(results: Iterable, total: int, name: str) -> Iterator:
@@ -314,6 +314,7 @@ def _progress(results: Iterable, total: int, name: str) -> Iterator:
 
 def main() -> None:
     """Run a command; what a person can put right ends in its messages and exit code 1, never in a traceback."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a report tells all but what cannot be written
     try:
         code = app(standalone_mode=False)
     except ProblemError as error:

@@ -44,13 +44,13 @@ EXPLANATIONS = {
         fix="Was it renamed, moved or deleted? May the fleet's App or token see it? Then correct domains.yaml.",
     ),
     FleetCode.NOT_ENROLLED: Explanation(
-        what="A registered repository has no project of this template, no commit, or is archived.",
+        what="A registered repository has no project of a release of this template, no commit, or is archived.",
         example=(
             "FL202 acme/facilities-data: has no .copier-answers.yml: no project of this template; adopt it (docs/how-"
             "to/adopt-an-existing-dbt-project.md), or write `skip:` with the reason"
         ),
         why="A domain that is registered and cannot be reached by any release would be forgotten otherwise.",
-        fix="Adopt it, remove it from domains.yaml, or write why it is skipped.",
+        fix="Adopt it, put right what the message names, remove it from domains.yaml, or write why it is skipped.",
     ),
     FleetCode.HOSTILE: Explanation(
         what="Something in a repository, such as a link or a source of uv, would be read from outside of it.",

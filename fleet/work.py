@@ -1,5 +1,6 @@
 """The work on one repository: fetched, updated, verified, and on request pushed. Nothing of the repository's is run."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from building_block.messages import Problem, ProblemError
+from building_block.messages import Problem, ProblemError, shown
 
 from fleet.locks import relocked
 from fleet.messages import FleetCode
@@ -15,11 +16,13 @@ from fleet.remote import Heads, Remote
 from fleet.variables import passed_on
 from upgrade.aside import Aside
 from upgrade.template import Template
-from upgrade.tree import ANSWERS, Tree
+from upgrade.tree import ANSWERS, Tree, printable
 from upgrade.update import Derived, bring, failures
 
 _TRIES = 3
 """How often the work is begun anew where the remote has moved on meanwhile."""
+_VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-rc\.[0-9]+)?(-[0-9]+-g[0-9a-f]+)?")
+"""What a project may have recorded: a release, or what `git describe` says after one. It is told to everybody."""
 _GENERATE = (
     "import sys; from pathlib import Path\n"
     "from building_block.generate import write; from building_block.messages import ProblemError\n"
@@ -102,11 +105,15 @@ def work(job: Job) -> Outcome:
 
 
 def enrolled(aside: Aside, url: str) -> Tree:
-    """Return the project in a checkout; raise ProblemError when none was stamped there."""
+    """Return the project in a checkout; raise ProblemError when none was stamped there from a release."""
     project = aside.head()
     if ANSWERS not in project.entries:
         what = f"has no {aside.below}{ANSWERS}: no project of this template"
         write = "adopt it (docs/how-to/adopt-an-existing-dbt-project.md), or write `skip:` with the reason"
+        raise ProblemError(Problem(FleetCode.NOT_ENROLLED, url, what, write))
+    if not _VERSION.fullmatch(version := project.answers["_commit"]):
+        what = f"{aside.below}{ANSWERS} has {shown(version)} as its version, which is none of a release"
+        write = "write the release that it is nearest to, for example `_commit: v0.1.0`, and commit it"
         raise ProblemError(Problem(FleetCode.NOT_ENROLLED, url, what, write))
     return project
 
@@ -128,8 +135,8 @@ def _updated(job: Job, heads: Heads, aside: Aside) -> Outcome:
         changed=tuple(start.changed(after)),
         restored=tuple(done.restored),
         kept=tuple(done.kept),
-        asks=tuple(done.failures),
-        notices=tuple(done.notices),
+        asks=tuple(map(printable, done.failures)),
+        notices=tuple(map(printable, done.notices)),
     )
 
 

@@ -386,7 +386,7 @@ HOSTILE = {
     with_a_submodule_by_a_command: "FL201 <url>: the repository cannot be read: ",
     without_answers: "FL202 <url>: has no .copier-answers.yml: no project of this template",
     with_answers_that_are_an_object: "BB422 .copier-answers.yml: the file is no YAML in UTF-8",
-    with_a_version_that_is_an_option: "BB421 .copier-answers.yml: the project was stamped from `--output=witness`",
+    with_a_version_that_is_an_option: "FL202 <url>: .copier-answers.yml has `--output=witness` as its version",
     with_a_source_outside: "FL203 pyproject.toml tool.uv.sources.x.path: `/srv` leads out of the repository",
     with_an_exception_that_cannot_be_read: "BB411 settings/exceptions.yaml:2: ",
 }
