@@ -1,6 +1,7 @@
 """``fleet <command>``: what the platform team calls. Exit codes: 0 fine, 2 pending, 3 needs a person, 1 an error."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -40,6 +41,16 @@ FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 if not console.is_terminal:
     console.width = 200
+
+
+def _in_a_folder(parameter: typer.CallbackParam, file: Path | None) -> Path | None:
+    """Return a file that is to be written; raise ProblemError where it cannot be, before anything is done."""
+    if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        what = f"the folder {file.parent} is not there, or nothing may be written to it"
+        raise ProblemError(Problem(FleetCode.NAME_UNKNOWN, parameter.opts[0], what, "make it, or write another"))
+    return file
+
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 To = Annotated[str, typer.Option(help="The release, such as v1.2.0; default: the newest.")]
@@ -62,7 +73,9 @@ def _commands(
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print it for a script.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page that explains itself.", dir_okay=False)] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page that explains itself.", dir_okay=False, callback=_in_a_folder)
+    ] = None,
 ) -> None:
     """Show where every domain stands: its version, what it changed, what is proposed to it."""
     fleet = _fleet(context)
@@ -216,7 +229,9 @@ def checks(context: typer.Context, only: Only = None) -> None:
 @app.command()
 def workspace(
     context: typer.Context,
-    output: Annotated[Path | None, typer.Option(help="The file; default: print it.", dir_okay=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file; default: print it.", dir_okay=False, callback=_in_a_folder)
+    ] = None,
     check: Annotated[str, typer.Option(help="The URL of the central Dagster: say what is wrong there.")] = "",
 ) -> None:
     """Write the workspace with which a central Dagster sees every domain, or check the one that runs."""

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from building_block.messages import Problem, ProblemError
+from building_block.messages import Problem, ProblemError, shown
 from filelock import FileLock, Timeout
 
 from fleet import drift
@@ -27,7 +27,7 @@ from fleet.variables import of_uv
 from fleet.work import Job, Outcome, work
 from upgrade.environment import Environment
 from upgrade.git import Git
-from upgrade.template import Template
+from upgrade.template import Template, is_release
 
 HERE = Path(__file__).resolve().parents[1]
 """The template's repository."""
@@ -267,6 +267,9 @@ def campaign(fleet: Fleet, forge: Forge, to: str = "", *, alone: bool = False) -
     Raises:
         ProblemError: the template has no such release, or another roll-out is under way.
     """
+    if to and not is_release(to):  # `python -m upgrade` takes a branch or commit as well: for one project, by its unit
+        what, write = f"{shown(to)} is no release, and every domain would get it", "write a release, such as v1.2.0"
+        raise ProblemError(Problem(FleetCode.NAME_UNKNOWN, "--to", what, write))
     with ExitStack() as stack:
         if alone:
             stack.enter_context(_alone(fleet))

@@ -29,7 +29,7 @@ EXPLANATIONS = {
         fix="Write what the message says.",
     ),
     FleetCode.NAME_UNKNOWN: Explanation(
-        what="A name on the command line is that of no domain, or of no ring.",
+        what="A name on the command line is that of no domain, ring or release, or of a folder that is not there.",
         example="FL104 --only: `slaes` is not in domains.yaml; write sales",
         why="Going on without it would look as if it had been done.",
         fix="Write the name as the file has it.",

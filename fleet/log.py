@@ -47,7 +47,7 @@ class Log:
             os.fsync(file.fileno())
 
     def events(self, version: str = "") -> Iterator[Event]:
-        """Yield what happened in the campaign of a version, or in all, but for a line that a kill has cut off."""
+        """Yield what happened in the campaign of a version, or in all, but for a line that a kill or a hand spoilt."""
         if not self.file.is_file():
             return
         for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -60,7 +60,7 @@ class Log:
                     said.pop("domain", ""),
                     said,
                 )
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
             if version in ("", event.version):
                 yield event

@@ -27,6 +27,11 @@ _IN_USE = {"name_in_use": True}
 _TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\.\d+)?")
 
 
+def is_release(ref: str) -> bool:
+    """Say whether a name is that of a release, or of a candidate for one."""
+    return bool(_TAG.fullmatch(ref))
+
+
 class Copier(Worker):
     """Copier, for a folder where git sees by itself which files are executable, so without ``core.fileMode=false``.
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from building_block.messages import ProblemError
 
+import fleet.campaign
 from fleet.campaign import Campaign, Result
 from fleet.forges.local import Result as CheckResult
 from fleet.registry import Fleet
@@ -175,6 +176,14 @@ def test_a_release_that_cannot_run_here_and_cannot_be_installed_is_told_once_and
     with pytest.raises(ProblemError, match=r"BB424 platform/pyproject\.toml: the new release needs planted @ file:"):
         apply(one)
     assert on_forge.forge.pulls("acme/canary") == []
+
+
+@pytest.mark.parametrize("ref", ["main", "HEAD", "v1", "v0.5.0~1", "--upload-pack=x"])
+def test_a_campaign_is_about_a_release(tmp_path, ref):
+    nothing = Fleet(tmp_path, None, (), ())
+    with pytest.raises(ProblemError, match=f"FL104 --to: `{ref}` is no release, and every domain would get it; write"):
+        with fleet.campaign.campaign(nothing, None, ref):
+            pass
 
 
 def test_what_is_merged_is_well_and_is_not_proposed_again(on_forge, campaign):

@@ -34,9 +34,10 @@ SALES = Domain(name="sales", repository="acme/sales-data", ring="canary", contac
 def called(monkeypatch, tmp_path) -> Callable[..., str]:
     """Call a command on a fleet of two domains, and return what it prints, as UTF-8 has it."""
 
+    read(tmp_path, DOMAINS)
+
     def call(*arguments: str) -> str:
         out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-        read(tmp_path, DOMAINS)
         monkeypatch.setattr(sys, "argv", ["fleet", "--fleet", str(tmp_path), *arguments])
         monkeypatch.setattr(sys, "stdout", out)
         with pytest.raises(SystemExit):
@@ -74,6 +75,23 @@ def test_what_failed_in_a_check_is_printed_as_it_is_called(called, monkeypatch):
     failed = Checked("acme/sales-data", 1, "c", (f"{STEERING}: check",), (STEERING,))
     monkeypatch.setattr(commands, "run_checks", lambda folder, repository: [failed])
     assert called("checks") == f"acme/sales-data #1: failed: {SHOWN}: check\n    {SHOWN}\n"
+
+
+@pytest.mark.parametrize("arguments", [("status", "--html"), ("workspace", "--output")])
+def test_a_file_in_no_folder_is_refused_before_anything_is_done(called, monkeypatch, capsys, tmp_path, arguments):
+    monkeypatch.setattr(commands.Fleet, "read", lambda folder: pytest.fail("the fleet was asked"))
+    called(*arguments, str(tmp_path / "none" / "x"))
+    assert capsys.readouterr().err == (
+        f"FL104 {arguments[1]}: the folder {tmp_path / 'none'} is not there, or nothing may be written to it; "
+        "make it, or write another\n"
+    )
+
+
+def test_a_line_that_is_no_event_is_passed_over(tmp_path):
+    log = Log(tmp_path / "campaigns.jsonl")
+    log.file.write_text('5\n"x"\nnull\n[]\n{}\n{"at": 1, "version": "v1.0.0", "what": "begun"}\n{"at\n')
+    log.add("v1.0.0", "begun")
+    assert [event.what for event in log.events()] == ["begun"]
 
 
 def test_what_cannot_be_written_ends_no_command(called, monkeypatch):
