@@ -156,6 +156,7 @@ class Campaign:
             case State.SKIPPED | State.PINNED | State.DECLINED:
                 return Result(name, f"left: {one.reason}")
             case State.UNREACHABLE:
+                self._keep(one.facts.crash, name)
                 return Result(name, "needs a person", (one.reason,), needs_person=True)
             case State.WELL if one.checks is None:
                 return Result(name, one.reason or f"merged {one.pull_request.url}")
@@ -222,6 +223,7 @@ class Campaign:
     def _proposed(self, one: Standing, ended: Ended[Job, Outcome]) -> Result:
         """Open the pull request of a pushed update, or bring it up to date."""
         name, done = one.domain.name, ended.result
+        self._keep(ended.crash, name)
         if done is None:
             return Result(name, "needs a person", ended.problems, needs_person=True)
         if done.became == "current":
@@ -246,6 +248,11 @@ class Campaign:
         return self.forge.edit(repository, one.taken.number, name, text), "brought up to date"
 
     # The log ----------------------------------------------------------------------------------------------------------
+
+    def _keep(self, crash: str, name: str) -> None:
+        """Keep the traceback of a defect of the fleet's, where a domain has met one."""
+        if crash:
+            self.log.add(self.version, "crashed", name, traceback=crash)
 
     def _told(self, result: Result) -> Result:
         if result.problems:

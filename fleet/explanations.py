@@ -94,7 +94,7 @@ EXPLANATIONS = {
             "FL207 sales: the fleet itself failed here: KeyError: 'x'; tell who maintains the fleet; the others went on"
         ),
         why="It is told of the one domain, and the others are done.",
-        fix="Tell who maintains the fleet what the message says.",
+        fix="Tell who maintains the fleet what the message says; of an `apply`, `campaigns.jsonl` has the traceback.",
     ),
     FleetCode.FORGE: Explanation(
         what="A forge refused something, or is not well.",

@@ -22,7 +22,7 @@ class Event:
     version: str
     """The release that the campaign is about."""
     what: str
-    """Begun, proposed, current, left, refused, paused, resumed, closed."""
+    """Begun, proposed, left, refused, crashed, paused, resumed, closed."""
     domain: str = ""
     about: dict[str, Any] | None = None
     """More of it, such as the commit and the number of the pull request."""

@@ -14,6 +14,7 @@ from building_block.messages import ProblemError
 import fleet.campaign
 from fleet.campaign import Campaign, Result
 from fleet.forges.local import Result as CheckResult
+from fleet.pool import Ended
 from fleet.registry import Fleet
 from fleet.standing import State
 from tests.conftest import StampedProject
@@ -184,6 +185,17 @@ def test_a_campaign_is_about_a_release(tmp_path, ref):
     with pytest.raises(ProblemError, match=f"FL104 --to: `{ref}` is no release, and every domain would get it; write"):
         with fleet.campaign.campaign(nothing, None, ref):
             pass
+
+
+@pytest.mark.parametrize("during", ["campaign", "survey"])
+def test_the_traceback_of_a_defect_of_the_fleet_stands_in_the_log(on_forge, campaign, monkeypatch, during):
+    def crashed(_, jobs, **__: object):
+        return (Ended(job, 0.1, problems=("FL207 canary",), crash="Traceback: x") for job in jobs)
+
+    one = campaign(on_forge)
+    monkeypatch.setattr(f"fleet.{during}.run", crashed)
+    assert apply(one)["canary"].problems == ("FL207 canary",)
+    assert [event.about for event in one.log.events() if event.what == "crashed"] == [{"traceback": "Traceback: x"}]
 
 
 def test_what_is_merged_is_well_and_is_not_proposed_again(on_forge, campaign):
