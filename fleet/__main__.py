@@ -1,6 +1,7 @@
 """``fleet <command>``: what the platform team calls. Exit codes: 0 fine, 2 pending, 3 needs a person, 1 an error."""
 
 import json
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,14 +35,25 @@ from fleet.status import table
 from fleet.work import Outcome
 from fleet.workspace import left_out
 from fleet.workspace import workspace as workspace_of
+from upgrade.tree import printable
 
 FINE, ERROR, PENDING, PERSON = 0, 1, 2, 3
 _HELD = {FleetCode.RING_CLOSED: PENDING, FleetCode.RING_FAILED: PERSON, FleetCode.PAUSED: PENDING}
 """What a campaign that is held up ends with."""
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, emoji=False)
 if not console.is_terminal:
     console.width = 200
+
+
+def _in_a_folder(parameter: typer.CallbackParam, file: Path | None) -> Path | None:
+    """Return a file that is to be written; raise ProblemError where it cannot be, before anything is done."""
+    if file and not (file.parent.is_dir() and os.access(file.parent, os.W_OK)):
+        what = f"the folder {file.parent} is not there, or nothing may be written to it"
+        raise ProblemError(Problem(FleetCode.NAME_UNKNOWN, parameter.opts[0], what, "make it, or write another"))
+    return file
+
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 To = Annotated[str, typer.Option(help="The release, such as v1.2.0; default: the newest.")]
@@ -64,7 +76,9 @@ def _commands(
 def status(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print it for a script.")] = False,
-    html: Annotated[Path | None, typer.Option(help="Write a page that explains itself.", dir_okay=False)] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page that explains itself.", dir_okay=False, callback=_in_a_folder)
+    ] = None,
 ) -> None:
     """Show where every domain stands: its version, what it changed, what is proposed to it."""
     fleet = _fleet(context)
@@ -80,12 +94,11 @@ def status(
     if as_json:
         print(json.dumps(rows_as_json(rows), indent=1))
     elif html:
-        console.print(f"wrote {html}", markup=False)
+        _say(f"wrote {html}")
     else:
         console.print(table(rows), no_wrap=True)
-        for row in rows:
-            for problem in row.problems:
-                console.print(problem, markup=False)
+        for problem in (problem for row in rows for problem in row.problems):
+            _say(problem)
     behind = any(row.behind and not row.domain.skip and not row.domain.pinned for row in rows)
     raise SystemExit(PERSON if any(row.needs_person for row in rows) else PENDING if behind else FINE)
 
@@ -180,7 +193,7 @@ def promote(context: typer.Context, to: To = "") -> None:
                 may_open(one.version, rings, each.ring)
                 console.print(f"{each.ring.name} opens")
                 raise SystemExit(_apply(one, [each], (), resume=False))
-            console.print(f"{each.ring.name}: {verdict}: {why}", markup=False)
+            _say(f"{each.ring.name}: {verdict}: {why}")
             raise SystemExit(PERSON if verdict is Verdict.FAILED else PENDING)
         console.print(f"{one.version} has reached every ring")
 
@@ -214,17 +227,17 @@ def checks(context: typer.Context, only: Only = None) -> None:
     for repository in dict.fromkeys(repositories):
         for checked in run_checks(fleet.folder / place.folder, repository):
             failed |= bool(checked.failed)
-            verdict = f"[red]failed[/]: {', '.join(checked.failed)}" if checked.failed else "[green]passed[/]"
-            console.print(f"{checked.repository} #{checked.number}: {verdict}")
-            for line in checked.why:
-                console.print(f"    {line}", markup=False)
+            said, style = (f"failed: {', '.join(checked.failed)}", "red") if checked.failed else ("passed", "green")
+            _say(f"{checked.repository} #{checked.number}: {said}", checked.why, style)
     raise SystemExit(PERSON if failed else FINE)
 
 
 @app.command()
 def workspace(
     context: typer.Context,
-    output: Annotated[Path | None, typer.Option(help="The file; default: print it.", dir_okay=False)] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file; default: print it.", dir_okay=False, callback=_in_a_folder)
+    ] = None,
     check: Annotated[str, typer.Option(help="The URL of the central Dagster: say what is wrong there.")] = "",
 ) -> None:
     """Write the workspace with which a central Dagster sees every domain, or check the one that runs."""
@@ -310,19 +323,21 @@ def _code(result: Result) -> int:
     return PERSON if result.needs_person else PENDING if result.became is Became.WAITS else FINE
 
 
-def _say(line: str, problems: Iterable[str] = ()) -> None:
-    console.print(line, markup=False)
+def _say(line: str, problems: Iterable[str] = (), style: str | None = None) -> None:
+    """Print a line and what belongs to it: texts of units too, so nothing in them steers a terminal or is markup."""
+    console.print(printable(line), markup=False, style=style)
     for problem in problems:
-        console.print(f"    {problem}", markup=False)
+        for part in problem.split("\n"):
+            console.print(f"    {printable(part)}", markup=False)
 
 
 def _say_files(done: Outcome) -> None:
     """Print which files an update changes: those of the platform's own folder by their number alone."""
     inside = [path for path in done.changed if path.startswith("platform/")]
     for path in (*(path for path in done.changed if path not in inside), f"platform/ ({len(inside)} files)"):
-        console.print(f"    {path}", markup=False, style="dim")
+        _say(f"    {path}", style="dim")
     for path in done.restored:
-        console.print(f"    the unit's change of {path} is taken back", markup=False)
+        _say(f"    the unit's change of {path} is taken back")
 
 
 def _progress(results: Iterable, total: int, name: str) -> Iterator:
@@ -338,6 +353,7 @@ def _progress(results: Iterable, total: int, name: str) -> Iterator:
 
 def main() -> None:
     """Run a command; what a person can put right ends in its messages and exit code 1, never in a traceback."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a report tells all but what cannot be written
     try:
         code = app(standalone_mode=False)
     except ProblemError as error:

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from building_block.messages import Problem, ProblemError
+from building_block.messages import Problem, ProblemError, shown
 
 from fleet import drift
 from fleet.alone import alone as alone_in
@@ -27,9 +27,11 @@ from fleet.result import PROPOSED, Became, Result
 from fleet.rings import RingStanding
 from fleet.standing import Standing, State, standing
 from fleet.survey import Facts, survey
+from fleet.variables import of_uv
 from fleet.work import Job, Outcome, work
+from upgrade.environment import Environment
 from upgrade.git import Git
-from upgrade.template import Template
+from upgrade.template import Template, is_release
 
 HERE = Path(__file__).resolve().parents[1]
 """The template's repository."""
@@ -152,6 +154,8 @@ class Campaign:
             case State.SKIPPED | State.PINNED | State.DECLINED | State.TAKEN_BACK:
                 return Result(name, Became.LEFT, one.reason)
             case State.UNREACHABLE:
+                if one.facts:
+                    self._keep(one.facts.crash, name)
                 return Result(name, Became.REFUSED, problems=(one.reason,))
         if one.pull_request and one.pull_request.state == "merged":
             return Result(name, Became.CURRENT, f"merged {one.pull_request.url}")
@@ -197,21 +201,35 @@ class Campaign:
         """Yield the job of each domain; that of one of which the forge knows nothing has ended."""
         for domain in domains:
             try:
-                yield job(domain, remote_of(self.forge, domain))
+                remote = remote_of(self.forge, domain)
             except ProblemError as error:
                 nowhere = job(domain, Remote(domain.repository, domain.branch))
                 yield Ended(nowhere, 0.0, problems=tuple(map(str, error.problems)))
+            else:
+                yield job(domain, remote)
 
     def _job(self, domain: Domain, remote: Remote, *, push: bool) -> Job:
-        return Job(domain.name, remote, domain.folder, self.template.root, self.version, self._committed_at, push)
+        release = (self.template.root, self.version, self._committed_at)
+        return Job(domain.name, remote, domain.folder, *release, push, self._python)
 
     @cached_property
     def _committed_at(self) -> str:
         return self.template.git("show", "--no-patch", "--format=%cI", f"{self.version}^{{commit}}")
 
+    @cached_property
+    def _python(self) -> Path:
+        """Return what runs the release's own code in every project; where it has to be made, that is done once.
+
+        Raises:
+            ProblemError: it cannot be made.
+        """
+        platform = self.template.git("show", f"{self.version}:template/platform/pyproject.toml")
+        return Environment.of_release(platform, self.scratch / "environment", of_uv()).python
+
     def _proposed(self, domain: Domain, ended: Ended[Job, Outcome]) -> Result:
         """Open the pull request of a pushed update, or bring it up to date."""
         name, done = domain.name, ended.result
+        self._keep(ended.crash, name)
         if done is None:
             return Result(name, Became.REFUSED, problems=ended.problems)
         if done.became == "current":
@@ -230,6 +248,11 @@ class Campaign:
         return Result(name, became, f"{of.url}; its unit has to act first" if done.asks else of.url, done.asks)
 
     # The log ----------------------------------------------------------------------------------------------------------
+
+    def _keep(self, crash: str, name: str) -> None:
+        """Keep the traceback of a defect of the fleet's, where a domain has met one."""
+        if crash:
+            self.log.add(self.version, "crashed", name, traceback=crash)
 
     def _told(self, result: Result) -> Result:
         if result.became not in PROPOSED:  # which is told with its commit
@@ -259,6 +282,9 @@ def campaign(fleet: Fleet, forge: Forge, to: str = "", *, alone: bool = False) -
     Raises:
         ProblemError: the template has no such release, or another roll-out is under way.
     """
+    if to and not is_release(to):  # `python -m upgrade` takes a branch or commit as well: for one project, by its unit
+        what, write = f"{shown(to)} is no release, and every domain would get it", "write a release, such as v1.2.0"
+        raise ProblemError(Problem(FleetCode.NAME_UNKNOWN, "--to", what, write))
     with ExitStack() as stack:
         if alone:
             stack.enter_context(alone_in(fleet.folder))

@@ -15,7 +15,7 @@ from fleet.remote import Remote
 from fleet.work import enrolled
 from upgrade.git import PLAIN
 from upgrade.template import Template
-from upgrade.tree import ANSWERS
+from upgrade.tree import ANSWERS, printable
 
 _EPOCH = "2020-01-01T00:00:00Z"  # nothing is committed here
 
@@ -121,7 +121,8 @@ def told(found: Sequence[Change]) -> Iterator[str]:
 
 
 def _fenced(text: str) -> str:
-    """Return text as a block of code, whatever backticks it has."""
+    """Return text as a block of code, whatever backticks it has, and whatever no terminal should be sent."""
+    text = "".join(part if part in ("\n", "\t") else printable(part) for part in re.split(r"([\n\t])", text))
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}diff\n{text}\n{fence}"

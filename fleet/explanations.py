@@ -29,7 +29,7 @@ EXPLANATIONS = {
         fix="Write what the message says.",
     ),
     FleetCode.NAME_UNKNOWN: Explanation(
-        what="A name on the command line is that of no domain, of no ring, or of a domain outside of the ring.",
+        what="A name on the command line is that of no domain, ring, release or folder, or of one outside of the ring.",
         example="FL104 --only: `slaes` is not in domains.yaml; write sales",
         why="Going on without it would look as if it had been done.",
         fix="Write the name as the file has it.",
@@ -44,22 +44,22 @@ EXPLANATIONS = {
         fix="Was it renamed, moved or deleted? May the fleet's App or token see it? Then correct domains.yaml.",
     ),
     FleetCode.NOT_ENROLLED: Explanation(
-        what="A registered repository has no project of this template, no commit, or is archived.",
+        what="A registered repository has no project of a release of this template, no commit, or is archived.",
         example=(
             "FL202 acme/facilities-data: has no .copier-answers.yml: no project of this template; adopt it (docs/how-"
             "to/adopt-an-existing-dbt-project.md), or write `skip:` with the reason"
         ),
         why="A domain that is registered and cannot be reached by any release would be forgotten otherwise.",
-        fix="Adopt it, remove it from domains.yaml, or write why it is skipped.",
+        fix="Adopt it, put right what the message names, remove it from domains.yaml, or write why it is skipped.",
     ),
     FleetCode.HOSTILE: Explanation(
-        what="Something in a repository would be read from outside of it.",
+        what="Something in a repository, such as a link or a source of uv, would be read from outside of it.",
         example=(
             "FL203 settings/pixi.toml: is a symbolic link that leads out of the repository; put a file or a folder "
             "there"
         ),
         why="What it leads to is a file of the platform's machine, whose content would come into a pull request.",
-        fix="The unit puts a file of its own there.",
+        fix="The unit puts a file of its own there, or writes a path that stays in its repository.",
     ),
     FleetCode.BRANCH: Explanation(
         what="The fleet's branch has commits or a pull request of others, or the repository moved on all the time.",
@@ -97,7 +97,7 @@ EXPLANATIONS = {
             "FL207 sales: the fleet itself failed here: KeyError: 'x'; tell who maintains the fleet; the others went on"
         ),
         why="It is told of the one domain, and the others are done.",
-        fix="Tell who maintains the fleet what the message says.",
+        fix="Tell who maintains the fleet what the message says; of an `apply`, `campaigns.jsonl` has the traceback.",
     ),
     FleetCode.FORGE: Explanation(
         what="A forge refused something, or is not well.",

@@ -8,6 +8,7 @@ import json
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from building_block.messages import Problem, ProblemError, nearest, one_line
 
@@ -53,7 +54,7 @@ def ask(address: str) -> dict[str, Shown]:
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
             entries = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
         return {entry["name"]: _shown(entry["locationOrLoadError"]) for entry in entries}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
         what = f"no Dagster answers there: {one_line(f'{type(error).__name__}: {error}')}"
         write = "write where its webserver listens, for example http://127.0.0.1:3000"
         raise ProblemError(Problem(FleetCode.CENTRAL, address, what, write)) from None

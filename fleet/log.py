@@ -22,7 +22,7 @@ class Event:
     version: str
     """The release that the campaign is about."""
     what: str
-    """Begun, paused, resumed; of a domain proposed, or what became of it: see ``fleet.result``."""
+    """Begun, paused, resumed; of a domain proposed, crashed, or what became of it: see ``fleet.result``."""
     domain: str = ""
     about: dict[str, Any] | None = None
     """More of it, such as the commit and the number of the pull request."""
@@ -52,7 +52,7 @@ class Log:
             os.fsync(file.fileno())
 
     def events(self, version: str = "") -> Iterator[Event]:
-        """Yield what happened in the campaign of a version, or in all, but for a line that a kill has cut off."""
+        """Yield what happened in the campaign of a version, or in all, but for a line that a kill or a hand spoilt."""
         if not self.file.is_file():
             return
         for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -65,7 +65,7 @@ class Log:
                     said.pop("domain", ""),
                     said,
                 )
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
             if version in ("", event.version):
                 yield event

@@ -13,9 +13,9 @@ from building_block.messages import Problem, ProblemError, one_line
 from fleet.forges import Forge
 from fleet.messages import FleetCode
 from fleet.registry import Domain
+from fleet.ways_out import links
 from upgrade.aside import Aside, checked_out
 from upgrade.git import ALONE, ALOOF, Git, settings
-from upgrade.tree import printable
 
 AUTHOR = ("Building block", "building-block@noreply.invalid")
 """In whose name the fleet commits, everywhere, so that the same input makes the same commit."""
@@ -110,7 +110,7 @@ class Remote:
                 )
             except ProblemError as error:
                 raise self._unreachable(error.problems[0].what) from None
-            ProblemError.raise_any(_ways_out(aside))
+            ProblemError.raise_any(links(aside))
             yield aside
 
     def is_ours(self, aside: Aside, commit: str) -> bool:
@@ -165,15 +165,3 @@ def _reason(said: str) -> str:
     """Return what git said without its advice, and without a credential: the lines of the remote and of what failed."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("hint:")]
     return re.sub(r"(?<=://)[^/\s@]+@", "", " ".join(lines))
-
-
-def _ways_out(aside: Aside) -> Iterator[Problem]:
-    """Yield each symbolic link through which a file outside of the checkout would be read."""
-    root = aside.git.folder.resolve()
-    for path, entry in aside.head().entries.items():
-        if not entry.is_link:
-            continue
-        leads_to = Path(os.path.realpath(aside.root / path))  # which follows a circle once
-        if not leads_to.is_relative_to(root) or ".git" in leads_to.relative_to(root).parts:
-            what, write = "is a symbolic link that leads out of the repository", "put a file or a folder there"
-            yield Problem(FleetCode.HOSTILE, printable(path), what, write)

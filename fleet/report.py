@@ -6,6 +6,7 @@ from datetime import datetime
 from fleet.log import Log
 from fleet.rings import RingStanding
 from fleet.standing import LOST, Standing, State
+from upgrade.tree import printable
 
 
 def report(version: str, rings: Sequence[RingStanding], log: Log, now: datetime) -> str:
@@ -30,7 +31,7 @@ def _lines(version: str, rings: Sequence[RingStanding], log: Log, now: datetime)
             since = f"{one.since:%Y-%m-%d %H:%M}" if one.since else ""
             link = f"[#{one.pull_request.number}]({one.pull_request.url})" if one.pull_request else ""
             has = one.facts.version if one.facts else ""
-            yield f"| {one.domain.name} | {has} | {one.state} | {since} | {link} | {_cell(one.reason)} |"
+            yield f"| {one.domain.name} | {_cell(has)} | {one.state} | {since} | {link} | {_cell(one.reason)} |"
         yield ""
     if waiting := persons(version, rings, log):
         yield "## Needs a person\n"
@@ -55,4 +56,4 @@ def persons(version: str, rings: Sequence[RingStanding], log: Log) -> list[tuple
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return printable(text.replace("|", "\\|").replace("\n", " "))

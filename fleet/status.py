@@ -14,6 +14,7 @@ from fleet.proposals import taken, version_of
 from fleet.registry import Domain, Fleet
 from fleet.releases import Releases
 from fleet.survey import Excepted, Facts, survey
+from upgrade.tree import printable
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def table(rows: Iterable[Row]) -> Table:
             row.why,
         ]
         style = "red" if row.needs_person else "yellow" if row.behind else ""
-        shown.add_row(*map(escape, cells), style=style)
+        shown.add_row(*(escape(printable(cell)) for cell in cells), style=style)
     return shown
 
 

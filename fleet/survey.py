@@ -49,6 +49,8 @@ class Facts:
     exceptions: tuple[Excepted, ...] = ()
     problems: tuple[str, ...] = ()
     """The messages because of which nothing else is known."""
+    crash: str = ""
+    """The traceback, where that is a defect of the fleet's."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def survey(forge: Forge, domains: Iterable[Domain], cache: Path, limit: float = 
         for ended in run(_look, _looks(forge, domains, cache), at_once=_AT_ONCE, limit=limit, scratch=folder):
             facts = ended.result
             if facts is None:
-                facts = Facts(Heads("", "", ""), problems=ended.problems)
+                facts = Facts(Heads("", "", ""), problems=ended.problems, crash=ended.crash)
             elif facts != ended.job.known:
                 _remember(cache / f"{ended.job.domain}.json", facts, ended.job)
             yield ended.job.domain, facts

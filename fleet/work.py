@@ -1,28 +1,28 @@
 """The work on one repository: fetched, updated, verified, and on request pushed. Nothing of the repository's is run."""
 
-import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from building_block.messages import Problem, ProblemError
+from building_block.messages import Problem, ProblemError, shown
 
+from fleet.locks import relocked
 from fleet.messages import FleetCode
 from fleet.remote import Heads, Remote
+from fleet.variables import passed_on
 from upgrade.aside import Aside
-from upgrade.environment import Environment
 from upgrade.template import Template
-from upgrade.tree import ANSWERS, Tree
-from upgrade.update import Derived, bring, failures, locked
+from upgrade.tree import ANSWERS, Tree, printable
+from upgrade.update import Derived, bring, failures
 
 _TRIES = 3
 """How often the work is begun anew where the remote has moved on meanwhile."""
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
-"""The variables that commands see which read a unit's files: none of them is a credential."""
-_OF_UV = re.compile(r"UV_(INDEX|DEFAULT_INDEX|EXTRA_INDEX_URL|INDEX_URL|NATIVE_TLS|OFFLINE|CACHE_DIR)")
+_VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+(-rc\.[0-9]+)?(-[0-9]+-g[0-9a-f]+)?")
+"""What a project may have recorded: a release, or what `git describe` says after one. It is told to everybody."""
 _GENERATE = (
     "import sys; from pathlib import Path\n"
     "from building_block.generate import write; from building_block.messages import ProblemError\n"
@@ -46,6 +46,8 @@ class Job:
     committed_at: str
     """The time that the commits have: that of the release."""
     push: bool = False
+    python: Path = Path(sys.executable)
+    """What runs the release's own code."""
 
     def __str__(self) -> str:
         """Return its name in messages."""
@@ -103,11 +105,15 @@ def work(job: Job) -> Outcome:
 
 
 def enrolled(aside: Aside, url: str) -> Tree:
-    """Return the project in a checkout; raise ProblemError when none was stamped there."""
+    """Return the project in a checkout; raise ProblemError when none was stamped there from a release."""
     project = aside.head()
     if ANSWERS not in project.entries:
         what = f"has no {aside.below}{ANSWERS}: no project of this template"
         write = "adopt it (docs/how-to/adopt-an-existing-dbt-project.md), or write `skip:` with the reason"
+        raise ProblemError(Problem(FleetCode.NOT_ENROLLED, url, what, write))
+    if not _VERSION.fullmatch(version := project.answers["_commit"]):
+        what = f"{aside.below}{ANSWERS} has {shown(version)} as its version, which is none of a release"
+        write = "write the release that it is nearest to, for example `_commit: v0.1.0`, and commit it"
         raise ProblemError(Problem(FleetCode.NOT_ENROLLED, url, what, write))
     return project
 
@@ -120,7 +126,7 @@ def _updated(job: Job, heads: Heads, aside: Aside) -> Outcome:
     has = template.commit(version)
     if has and template.git.tried("merge-base", "--is-ancestor", f"{job.ref}^{{commit}}", has).returncode == 0:
         return outcome
-    done = bring(template, aside, derive=_by_the_release)
+    done = bring(template, aside, derive=partial(_by_the_release, job.python, aside.git.folder))
     after = aside.head()
     return replace(
         outcome,
@@ -129,39 +135,19 @@ def _updated(job: Job, heads: Heads, aside: Aside) -> Outcome:
         changed=tuple(start.changed(after)),
         restored=tuple(done.restored),
         kept=tuple(done.kept),
-        asks=tuple(done.failures),
-        notices=tuple(done.notices),
+        asks=tuple(map(printable, done.failures)),
+        notices=tuple(map(printable, done.notices)),
     )
 
 
-def _by_the_release(project: Path, release: Path) -> Derived:
+def _by_the_release(python: Path, repository: Path, project: Path, release: Path) -> Derived:
     """Write what is derived by the release's own code: that in the project's folder may have been changed."""
-    environment = Environment.of_platform(release)
-    variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     generated = subprocess.run(
-        [environment.python, "-P", "-c", _GENERATE, str(project)],
+        [python, "-P", "-c", _GENERATE, str(project)],
         cwd=release,
-        env=variables | {"PYTHONPATH": str(release / "platform")},
+        env=passed_on() | {"PYTHONPATH": str(release / "platform")},
         capture_output=True,
         text=True,
         check=False,
     )
-    return Derived(failures(generated), [*filter(None, (_locked(project, release), _not_locked(project)))])
-
-
-def _locked(project: Path, release: Path) -> str:
-    """Bring uv's lock up to date without a build and without the interpreter that a repository may bring along."""
-    variables = {name: value for name, value in os.environ.items() if name in _PASSED_ON or _OF_UV.fullmatch(name)}
-    variables |= {
-        "UV_PROJECT_ENVIRONMENT": str(release / ".venv"),
-        "GIT_ALLOW_PROTOCOL": "https",
-        "UV_PYTHON_DOWNLOADS": "never",
-    }
-    return locked(project, "uv.lock", "--no-build", f"--python={sys.executable}", **variables)
-
-
-def _not_locked(project: Path) -> str:
-    """Return what is left to a person where pixi's lock is committed: pixi builds the packages that it locks."""
-    if not (project / "pixi.lock").is_file():
-        return ""
-    return "pixi.lock is as it was: write `pixi lock` and commit it to the branch of this pull request"
+    return Derived(failures(generated), relocked(project, repository, release))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from building_block.explanations import EXPLANATIONS
@@ -20,6 +21,7 @@ from tests.conftest import StampedProject
 from tests.stamping import FIRST, LATER, NEXT, bring_to, call, commit, files, platform, stamp, work_in
 from tools.ownership import classes_of
 from upgrade.aside import Home
+from upgrade.template import Template
 from upgrade.tree import Tree
 
 # What a unit may have done --------------------------------------------------------------------------------------------
@@ -128,6 +130,29 @@ def test_what_an_ignored_file_hides_is_not_written_over(later, ready):
         bring_to(later, ready, LATER)
     assert ready.git("rev-parse", "HEAD") == before
     assert (ready.root / "platform/new.md").read_text() == "ours, and ignored\n"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("version", [FIRST, NEXT])
+def test_an_answer_to_what_nobody_is_asked_changes_nothing(template, tmp_path, version):
+    given = {
+        "domain_name": "Sales",
+        "repository_url": "https://github.com/acme/sales-data",
+        "owner_email": "sales-data@acme.com",
+    }
+    computed = {
+        "domain_slug": 'x"]\n[tool.uv]\nfind-links = ["/etc',
+        "organisation": "evil",
+        "platform_team": "evil",
+        "platform_paths": ["/**"],
+    }
+    for name, answers in {"plain": given, "crafted": given | computed}.items():
+        Template(template.root, version).render(version, answers, tmp_path / name)
+    plain, crafted = (contents(tmp_path / name) for name in ("plain", "crafted"))
+    assert crafted == plain
 
 
 # Where a project may lie ----------------------------------------------------------------------------------------------

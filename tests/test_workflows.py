@@ -562,7 +562,8 @@ def test_ci_stamps_a_scenario_and_calls_there_what_the_projects_own_ci_calls(tmp
 
 def test_ci_runs_what_make_runs_and_leaves_out_only_what_needs_the_real_data():
     (lint,) = commands(jobs(OURS)["lint"])
-    (test,) = commands(jobs(OURS)["test"])
+    installs, test = commands(jobs(OURS)["test"])
+    assert "apt-get install -y -qq bubblewrap" in installs
     planned = bash(f"{lint} --dry-run; {test} --dry-run", ROOT)
     assert "ruff check --config pyproject.toml ." in planned.stdout
     assert planned.stdout.splitlines()[-1].endswith('pytest -m "not real_data"')

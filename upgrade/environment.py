@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,6 +37,26 @@ class Environment:
         return cls._with([*_of_platform(project)], project)
 
     @classmethod
+    def of_release(cls, platform: str, folder: Path, variables: Mapping[str, str]) -> "Environment":
+        """Return one for a release's own code where no project's may take part: it is given the platform's pyproject.
+
+        A new one is made in ``folder``, with these ``variables`` alone, of wheels: nothing is built, so nothing runs.
+
+        Raises:
+            ProblemError: as ``of`` does.
+        """
+        wanted = tomllib.loads(platform)["project"]["dependencies"]
+        if not (lacking := [line for line in wanted if not _is_met(Requirement(line))]):
+            return cls(Path(sys.executable))
+        made, uv = cls(folder / "bin" / "python"), which("uv") or "uv"
+        commands = [
+            [uv, "venv", "--quiet", f"--python={sys.executable}", str(folder)],
+            [uv, "pip", "install", "--quiet", "--no-build", f"--python={made.python}", *wanted],
+        ]
+        _install(commands, lacking, folder.parent, variables)
+        return made
+
+    @classmethod
     def _with(cls, requirements: list[Requirement], project: Path) -> "Environment":
         if not (lacking := [str(one) for one in requirements if not _is_met(one)]):
             return cls(Path(sys.executable))
@@ -49,12 +69,7 @@ class Environment:
         outside["UV_PROJECT_ENVIRONMENT"] = str(project / ".venv")
         lock = project / "uv.lock"
         had_one = lock.is_file()
-        for command in commands:
-            made = subprocess.run(command, cwd=project, env=outside, capture_output=True, text=True, check=False)
-            if made.returncode:
-                what = f"the new release needs {', '.join(lacking)}, and installing failed: {one_line(made.stderr)}"
-                write = f"install it here and begin again: `pip install '{lacking[0]}'`"
-                raise ProblemError(Problem(Code.UPGRADE_ENVIRONMENT, "platform/pyproject.toml", what, write))
+        _install(commands, lacking, project, outside)
         if not had_one:
             lock.unlink(missing_ok=True)  # who installs by pip or pixi wants none
         return cls(project / ".venv" / "bin" / "python")
@@ -66,6 +81,21 @@ class Environment:
         environment |= {"PYTHONPATH": path, "BUILDING_BLOCK_DATA": str(project / "data"), "COLUMNS": "200"}
         command = [str(self.python), "-P", "-c", "from building_block.cli import main; main()", *arguments]
         return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def _install(
+    commands: Sequence[Sequence[str]], lacking: Sequence[str], folder: Path, variables: Mapping[str, str]
+) -> None:
+    for command in commands:
+        try:
+            made = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+            failed, why = bool(made.returncode), one_line(made.stderr)
+        except FileNotFoundError:
+            failed, why = True, f"{command[0]} is not there"
+        if failed:
+            what = f"the new release needs {', '.join(lacking)}, and installing failed: {why}"
+            write = f"install it here and begin again: `pip install '{lacking[0]}'`"
+            raise ProblemError(Problem(Code.UPGRADE_ENVIRONMENT, "platform/pyproject.toml", what, write))
 
 
 def _of_platform(project: Path) -> Iterator[Requirement]:

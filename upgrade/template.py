@@ -27,6 +27,11 @@ _IN_USE = {"name_in_use": True}
 _TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-rc\.\d+)?")
 
 
+def is_release(ref: str) -> bool:
+    """Say whether a name is that of a release, or of a candidate for one."""
+    return bool(_TAG.fullmatch(ref))
+
+
 class Copier(Worker):
     """Copier, for a folder where git sees by itself which files are executable, so without ``core.fileMode=false``.
 
@@ -98,21 +103,21 @@ class Template:
 
     def classes(self) -> dict[str, GitIgnoreSpec]:
         """Return the patterns of the platform's, the domain's and the derived paths, as copier.yml declares them."""
-        documents = [*yaml.safe_load_all(self.git("show", f"{self.ref}:copier.yml"))]
+        questions = self._questions(self.ref)
         names = ("platform", "domain", "derived")
-        declared = {
-            name: next(d[f"{name}_paths"]["default"] for d in documents if f"{name}_paths" in d) for name in names
-        }
-        return {name: GitIgnoreSpec.from_lines(lines) for name, lines in declared.items()}
+        return {name: GitIgnoreSpec.from_lines(questions[f"{name}_paths"]["default"]) for name in names}
 
     def render(self, version: str, answers: Mapping[str, Any], folder: Path) -> None:
-        """Render a version into an empty folder.
+        """Render a version into an empty folder with those of the answers that a person may give.
+
+        What the version computes is none of them: copier would take such an answer, and no validator looks at it.
 
         Raises:
             ProblemError: the version refuses the answers.
         """
+        computed = {name for name, question in self._questions(version).items() if question.get("when") is False}
         with _said(f"rendering {version}"):
-            data = dict(answers) | _IN_USE
+            data = {name: value for name, value in answers.items() if name not in computed} | _IN_USE
             # Without settings: those of copier's that a person has answer questions, too.
             alike = {"defaults": True, "quiet": True, "overwrite": True, "settings": {}}
             with Copier(str(self.root), folder, data=data, vcs_ref=version, **alike) as copier:
@@ -123,6 +128,11 @@ class Template:
         text = self.git("show", f"{self.ref}:CHANGELOG.md")
         sections = re.split(r"^(?=## \[)", text, flags=re.MULTILINE)[1:]
         return [section.strip() for section in sections if _is_after(_title(section), before)]
+
+    def _questions(self, version: str) -> dict[str, dict[str, Any]]:
+        """Return what a version asks and what it computes, by its name, as its copier.yml declares it."""
+        documents = yaml.safe_load_all(self.git("show", f"{version}:copier.yml"))
+        return {key: said for document in documents for key, said in document.items() if not key.startswith("_")}
 
     def _pin(self) -> None:
         """Let each release's tag be the commit that it was cut from, though somebody moved or deleted it."""

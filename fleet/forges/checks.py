@@ -48,7 +48,7 @@ def run(folder: Path, repository: str | None = None, at_once: int = 2, seconds: 
     was merged before its checks ran is checked as well, and what is open and has failed before is told again.
 
     Raises:
-        ProblemError: this machine cannot run a project's code without network; none was run.
+        ProblemError: this machine cannot run a project's code without files and network; none was run.
     """
     forge = LocalForge(folder)
     names = [repository] if repository else forge.repositories()
@@ -126,7 +126,8 @@ class _Checkout:
             for name, arguments in self._steps(project):
                 if stop.is_set():
                     break
-                outcome = sandbox.run(_command(*arguments), project, self._environment(project), seconds, stop)
+                environment = self._environment(project)
+                outcome = sandbox.run(_command(*arguments), project, environment, seconds, self.scratch, stop)
                 if name == "impact" and outcome.code == 0 and outcome.out.strip():
                     said.append(outcome.out.strip())
                 text = outcome.out + outcome.err

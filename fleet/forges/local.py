@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from building_block.messages import Problem, ProblemError
+from building_block.messages import Problem, ProblemError, one_line
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fleet.forges import Checks, PullRequest, Repository
 from fleet.messages import FleetCode
@@ -327,8 +327,8 @@ class _Records:
         return Git(self.path, _IDENTITY)
 
     def all(self) -> list[Pull]:
-        numbers = sorted((int(file.stem) for file in self.folder.glob("*.json")), reverse=True)
-        return [self.one(number) for number in numbers]
+        numbers = (int(file.stem) for file in self.folder.glob("*.json") if file.stem.isdecimal())
+        return [self.one(number) for number in sorted(numbers, reverse=True)]
 
     def one(self, number: int) -> Pull:
         file = self.folder / f"{number}.json"
@@ -336,7 +336,11 @@ class _Records:
             name = f"{self.path.parent.name}/{self.path.stem}"
             problem = Problem(FleetCode.FORGE, name, f"there is no pull request {number}", "put its number right")
             raise ProblemError(problem)
-        pull = Pull.model_validate_json(file.read_bytes())
+        try:
+            pull = Pull.model_validate_json(file.read_bytes())
+        except ValidationError as error:
+            what = f"is no record of a pull request: {one_line(error.errors(include_url=False)[0]['msg'])}"
+            raise ProblemError(Problem(FleetCode.FORGE, str(file), what, "put it right, or delete it")) from None
         if pull.state == "open" and self._follow(pull):
             self.write(pull)
         return pull

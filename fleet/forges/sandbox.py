@@ -1,8 +1,12 @@
-"""A process that has no network, no credentials and no other process to look at: where a project's own code runs."""
+"""A process that has no network, no credentials, no other process and no file but its own: where a project's code runs.
+
+What keeps it from them is bubblewrap, by which Flatpak does the same.
+"""
 
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,8 +19,12 @@ from building_block.messages import Problem, ProblemError, one_line
 
 from fleet.messages import FleetCode
 
-_ALOOF = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-"""Its own processes: those of others show their environments in /proc, and the last one's end is the end of all."""
+_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"),
+    *("/etc/alternatives", "/etc/fonts", "/etc/hosts", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf"),
+    *("/etc/group", "/etc/passwd"),
+)
+"""What programs need of a machine, so far as it is there; all else of it, such as homes, is not to be seen."""
 _POLL = 0.1
 
 
@@ -31,10 +39,10 @@ class Outcome:
 
 
 def must_be_had() -> None:
-    """Raise ProblemError where this machine cannot keep a process from the network."""
+    """Raise ProblemError where this machine cannot keep a process from files and network."""
     ours = Path("/proc/self/ns/net")
     try:
-        command = [*_unshare(), "readlink", str(ours)]
+        command = [*_shut_in(), "readlink", str(ours)]
         tried = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
         what = f"is not to be had here: {one_line(str(error))}"
@@ -42,23 +50,28 @@ def must_be_had() -> None:
         if tried.returncode == 0 and tried.stdout.strip() not in ("", os.readlink(ours)):
             return
         what = f"left a process with the network: {one_line(tried.stderr) or 'no error'}"
-    write = "run checks on Linux with util-linux, as root or where a user may make namespaces (`unshare --user true`)"
-    raise ProblemError(Problem(FleetCode.FORGE, "unshare", what, write))
+    write = "run checks on Linux with bubblewrap (`apt install bubblewrap`), as root or where users may make namespaces"
+    raise ProblemError(Problem(FleetCode.FORGE, "bwrap", what, write))
 
 
 def run(
-    command: list[str], folder: Path, environment: Mapping[str, str], seconds: float, stop: Event | None = None
+    command: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float,
+    own: Path,
+    stop: Event | None = None,
 ) -> Outcome:
     """Run a command with this environment alone; it and all that it started end with it, with its time, or by ``stop``.
 
-    Files are not kept from it: what this user may read and change, it may. Whoever calls it has asked ``must_be_had``.
+    It sees the programs of this machine, this Python, and the folder ``own``, which is all that it may change. Whoever
+    calls it has asked ``must_be_had``.
     """
     with TemporaryDirectory(prefix="fleet-") as scratch:
         out, err = Path(scratch, "out"), Path(scratch, "err")
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
-                [*_unshare(), *command],
-                cwd=folder,
+                [*_shut_in("--bind", str(own), str(own), "--chdir", str(folder)), *command],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=out_file,
@@ -82,7 +95,10 @@ def _ended(process: subprocess.Popen, seconds: float, stop: Event | None) -> int
             process.wait()
 
 
-def _unshare() -> list[str]:
-    # Whoever is killed takes its processes along.
-    lifeline = ("setpriv", "--pdeathsig", "KILL")
-    return [*lifeline, "unshare", *_ALOOF, *(() if os.geteuid() == 0 else ("--map-root-user",)), "--"]
+def _shut_in(*more: str) -> list[str]:
+    """Return what to put before a command; whoever is killed takes its processes along."""
+    alone = ["--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
+    # An environment may be made of a Python that it names by a link.
+    pythons = {os.path.realpath(sys.base_prefix), sys.base_prefix, sys.prefix}
+    shown = [option for path in (*_SYSTEM, *sorted(pythons)) for option in ("--ro-bind-try", path, path)]
+    return ["bwrap", *alone, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *shown, *more, "--"]  # noqa: S108

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -10,14 +11,17 @@ import pytest
 import yaml
 from building_block.messages import ProblemError
 
+import fleet.campaign
 from fleet.campaign import Campaign
 from fleet.forges.local import Result as CheckResult
+from fleet.pool import Ended
 from fleet.registry import Fleet
 from fleet.result import Became, Result
 from fleet.rings import may_open
 from fleet.standing import State
+from tests.conftest import StampedProject
 from tests.fleet.fleets import OnForge
-from tests.stamping import NEXT
+from tests.stamping import LATER, NEXT, commit
 from upgrade.template import Template
 
 pytestmark = pytest.mark.slow
@@ -161,6 +165,41 @@ def test_a_candidate_reaches_the_first_ring_alone(on_forge, campaign, template):
     one = campaign(on_forge, "v998.0.0-rc.1")
     with pytest.raises(ProblemError, match=r"FL402 rest: v998\.0\.0-rc\.1 is a candidate"):
         may_open(one.version, one.rings(), one.fleet.ring("rest"))
+
+
+def test_a_release_that_cannot_run_here_and_cannot_be_installed_is_told_once_and_proposed_to_nobody(
+    on_forge, campaign, template, tmp_path
+):
+    newer = StampedProject(shutil.copytree(template.root, tmp_path / "newer"))
+    newer.git("checkout", "--quiet", NEXT)
+    needs = "planted @ file:///nowhere/planted-1-py3-none-any.whl"
+    newer.replace("template/platform/pyproject.toml", '  "dagster~=1', f'  "{needs}",\n  "dagster~=1')
+    commit(newer, "Need more")
+    newer.git("tag", LATER)
+    one = campaign(on_forge, LATER)
+    one = Campaign(one.fleet, one.forge, Template(newer.root, LATER), one.scratch)
+    with pytest.raises(ProblemError, match=r"BB424 platform/pyproject\.toml: the new release needs planted @ file:"):
+        apply(one)
+    assert on_forge.forge.pulls("acme/canary") == []
+
+
+@pytest.mark.parametrize("ref", ["main", "HEAD", "v1", "v0.5.0~1", "--upload-pack=x"])
+def test_a_campaign_is_about_a_release(tmp_path, ref):
+    nothing = Fleet(tmp_path, None, (), ())
+    with pytest.raises(ProblemError, match=f"FL104 --to: `{ref}` is no release, and every domain would get it; write"):
+        with fleet.campaign.campaign(nothing, None, ref):
+            pass
+
+
+@pytest.mark.parametrize("during", ["campaign", "survey"])
+def test_the_traceback_of_a_defect_of_the_fleet_stands_in_the_log(on_forge, campaign, monkeypatch, during):
+    def crashed(_, jobs, **__: object):
+        return (Ended(job, 0.1, problems=("FL207 canary",), crash="Traceback: x") for job in jobs)
+
+    one = campaign(on_forge)
+    monkeypatch.setattr(f"fleet.{during}.run", crashed)
+    assert apply(one)["canary"].problems == ("FL207 canary",)
+    assert [event.about for event in one.log.events() if event.what == "crashed"] == [{"traceback": "Traceback: x"}]
 
 
 def test_what_is_merged_is_well_and_is_not_proposed_again(on_forge, campaign):

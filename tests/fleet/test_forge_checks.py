@@ -59,7 +59,7 @@ for file in pathlib.Path("/proc").glob("[0-9]*/environ"):
         others += file.read_text(errors="replace")
     except OSError:
         pass
-pathlib.Path({report!r}).write_text(json.dumps({{
+pathlib.Path(os.environ["TMPDIR"], "report.json").write_text(json.dumps({{
     "environment": dict(os.environ),
     "others": others,
     "network": reaches(socket.AF_INET, ("127.0.0.1", {port})),
@@ -103,6 +103,16 @@ def test_a_real_project_is_checked_and_built_without_network_and_without_credent
     forge, ready, tmp_path, monkeypatch
 ):
     report = tmp_path / "report.json"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    run = sandbox.run
+
+    def reported(*arguments) -> sandbox.Outcome:
+        """Run it, and keep what it has written where it may write before that is gone."""
+        outcome = run(*arguments)
+        shutil.copy(arguments[4] / "tmp" / report.name, report)
+        return outcome
+
+    monkeypatch.setattr(sandbox, "run", reported)
     abstract = f"\0fleet-{os.getpid()}"
     project = without_forecast(ready)
     project.git("branch", "--force", "main")
@@ -112,7 +122,7 @@ def test_a_real_project_is_checked_and_built_without_network_and_without_credent
         local.bind(abstract)
         for listening in (server, local):
             listening.listen()
-        probe = PROBE.format(report=str(report), port=server.getsockname()[1], abstract=abstract)
+        probe = PROBE.format(port=server.getsockname()[1], abstract=abstract)
         exec(compile(probe, "probe", "exec"), {})  # noqa: S102
         assert json.loads(report.read_text()).items() >= {"network": True, "abstract": True}.items()
         report.unlink()
@@ -146,7 +156,7 @@ def test_a_real_project_is_checked_and_built_without_network_and_without_credent
 
 
 def test_a_machine_that_cannot_keep_code_from_the_network_runs_none(forge, clone, tmp_path, monkeypatch):
-    fake = tmp_path / "bin" / "unshare"
+    fake = tmp_path / "bin" / "bwrap"
     fake.parent.mkdir()
     fake.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
     fake.chmod(0o755)
@@ -156,10 +166,44 @@ def test_a_machine_that_cannot_keep_code_from_the_network_runs_none(forge, clone
     assert forge.pull(SALES, 1).checks == []
 
 
-def test_a_machine_without_unshare_is_told_what_is_needed(forge, clone, tmp_path, monkeypatch):
+def test_a_machine_without_bubblewrap_is_told_what_is_needed(forge, clone, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ProblemError, match="run checks on Linux with util-linux"):
+    with pytest.raises(ProblemError, match=r"FL301 bwrap: is not to be had here: .*`apt install bubblewrap`"):
         sandbox.must_be_had()
+
+
+def test_code_sees_no_file_but_the_systems_and_its_own_and_can_change_only_these(tmp_path):
+    own, others = tmp_path / "own", tmp_path / "others"
+    for folder in (own, others):
+        folder.mkdir()
+        (folder / "file").write_text("planted")
+    code = f"""
+import json, os, pathlib, sys
+
+def tried(act, *arguments):
+    try:
+        return act(*arguments)
+    except OSError as error:
+        return type(error).__name__
+
+print(json.dumps({{
+    "own": tried(pathlib.Path("file").read_text),
+    "others": tried(pathlib.Path({str(others / "file")!r}).read_text),
+    "beside": tried(os.listdir, {str(tmp_path)!r}),
+    "secrets": tried(pathlib.Path("/etc/shadow").read_text),
+    "written": [tried(pathlib.Path(folder, "planted").write_text, "x") for folder in (".", sys.prefix, "/usr")],
+}}))
+"""
+    done = sandbox.run([sys.executable, "-c", code], own, {}, 20, own)
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out) == {
+        "own": "planted",
+        "others": "FileNotFoundError",
+        "beside": ["own"],
+        "secrets": "FileNotFoundError",
+        "written": [1, "OSError", "OSError"],
+    }
+    assert sorted(path.name for path in own.iterdir()) == ["file", "planted"]
 
 
 def test_a_checkout_runs_nothing_that_the_user_or_the_project_has_told_git_to_run(forge, clone, tmp_path, monkeypatch):

@@ -176,6 +176,22 @@ def test_a_record_is_read_by_the_next_process(forge, proposed):
     assert LocalForge(forge.folder).pull(SALES, proposed).title == "Update"
 
 
+@pytest.mark.parametrize("text", ["", "5", '{"number": 1', '{"number": 1}'])
+def test_a_damaged_record_is_told_by_its_file(forge, proposed, text):
+    record = forge.path(SALES).with_suffix(".pulls") / f"{proposed}.json"
+    record.write_text(text)
+    with pytest.raises(ProblemError) as error:
+        forge.pull_requests(SALES, "update")
+    assert str(error.value).startswith(f"FL301 {record}: is no record of a pull request: ")
+
+
+def test_what_else_lies_beside_the_records_is_none(forge, proposed):
+    records = forge.path(SALES).with_suffix(".pulls")
+    for name in ("notes.json", "1 (copy).json", "².json"):
+        (records / name).write_text("{")
+    assert [pull.number for pull in forge.pulls(SALES)] == [proposed]
+
+
 def test_of_many_at_a_time_each_gets_a_number_of_its_own_and_no_change_is_lost(forge, clone, proposed):
     for number in range(4):
         clone.commit(f"update-{number}", "platform.txt", f"{number}\n")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,19 @@ def test_drift_is_taken_back_in_a_commit_of_its_own_and_what_is_excepted_stays(p
     assert one.git("sales", "show", f"{BRANCH}:ruff.toml") == "line-length = 99"
     subjects = one.git("sales", "log", "--format=%s", f"main..{BRANCH}").splitlines()
     assert subjects == [f"Update the building block from {LAST} to {NEXT}", "Restore files of the platform"]
+
+
+def test_what_derives_is_the_python_that_the_campaign_names_and_sees_no_credential(
+    project, template, on_forge, monkeypatch, tmp_path
+):
+    seen = tmp_path / "seen"
+    python = project.write("../python", f'#!/bin/sh\nenv >> {seen}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("FLEET_APP_PRIVATE_KEY", "planted")
+    done = work(replace(on_forge(project).job("sales", template), python=python))
+    assert (done.became, done.asks) == ("updated", ())
+    assert "PYTHONPATH=" in seen.read_text()
+    assert "planted" not in seen.read_text()
 
 
 def test_a_project_that_has_the_release_is_left_and_so_is_one_in_which_somebody_is_ahead(fleets, template, tmp_path):
@@ -353,6 +367,11 @@ def with_a_version_that_is_an_option(project: StampedProject) -> None:
     project.replace(".copier-answers.yml", f"_commit: {LAST}", "_commit: --output=witness")
 
 
+def with_a_source_outside(project: StampedProject) -> None:
+    project.write("uv.lock", "version = 1\n")
+    project.replace("pyproject.toml", "[tool.uv.sources]\n", '[tool.uv.sources]\nx = { path = "/srv" }\n')
+
+
 def with_an_exception_that_cannot_be_read(project: StampedProject) -> None:
     project.write("settings/exceptions.yaml", "exceptions: {path: x")
 
@@ -369,7 +388,8 @@ HOSTILE = {
     with_a_submodule_by_a_command: "FL201 <url>: the repository cannot be read: ",
     without_answers: "FL202 <url>: has no .copier-answers.yml: no project of this template",
     with_answers_that_are_an_object: "BB422 .copier-answers.yml: the file is no YAML in UTF-8",
-    with_a_version_that_is_an_option: "BB421 .copier-answers.yml: the project was stamped from `--output=witness`",
+    with_a_version_that_is_an_option: "FL202 <url>: .copier-answers.yml has `--output=witness` as its version",
+    with_a_source_outside: "FL203 pyproject.toml tool.uv.sources.x.path: `/srv` leads out of the repository",
     with_an_exception_that_cannot_be_read: "BB411 settings/exceptions.yaml:2: ",
 }
 
@@ -451,8 +471,9 @@ def trapped(project, tmp_path) -> StampedProject:
     project.replace(
         "pyproject.toml",
         '["building-block',
-        f'["shell @ git+ext::sh%20-c%20touch%20{witness}/ext", "near @ file:./near", "building-block',
+        f'["shell @ git+ext::sh%20-c%20touch%20{witness}/ext", "near", "building-block',
     )
+    project.replace("pyproject.toml", "[tool.uv.sources]\n", '[tool.uv.sources]\nnear = { path = "near" }\n')
     project.write("near/pyproject.toml", (project.root / "pyproject.toml").read_text(encoding="utf-8"))
     project.write("near/backend/trap.py", python("near-backend"))
     project.write("uv.toml", 'no-build = false\npython-preference = "only-managed"\n')

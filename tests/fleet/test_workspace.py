@@ -336,7 +336,9 @@ def test_what_a_domain_reads_is_not_judged_while_nobody_can_say_whether_it_is_pu
     assert problem.code == "FL502"
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:3000", "nowhere", (ROOT / "docs").as_uri()])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:1", "127.0.0.1:3000", "nowhere", "http://127.0.0.1:abc", (ROOT / "docs").as_uri()]
+)
 def test_an_address_without_a_dagster_is_refused(address):
     with pytest.raises(ProblemError, match=f"FL501 {shlex.quote(address)}: no Dagster answers there: "):
         lineage.ask(address)

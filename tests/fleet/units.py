@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -16,7 +15,10 @@ from fleet.pool import Ended
 from fleet.proposals import mark
 from fleet.registry import Fleet
 from fleet.work import Job, Outcome
+from tests.conftest import StampedProject
 from tests.fleet.repositories import Clone
+from tests.stamping import commit
+from upgrade.template import Template
 
 OLD, NEW = "v0.4.0", "v0.5.0"
 BRANCH = "platform-update"
@@ -35,9 +37,20 @@ class Units:
         return LocalForge(self.folder / "forge")
 
     def campaign(self, forge: LocalForge | None = None, version: str = NEW) -> Campaign:
-        template = SimpleNamespace(ref=version, root=self.folder, news=lambda _: [], git=lambda *_: "2026-01-02T03:04Z")
         (self.folder / "scratch").mkdir(exist_ok=True)
-        return Campaign(Fleet.read(self.folder), forge or self.forge, template, self.folder / "scratch", limit=600)
+        fleet = Fleet.read(self.folder)
+        return Campaign(fleet, forge or self.forge, self._template(version), self.folder / "scratch", limit=600)
+
+    def _template(self, version: str) -> Template:
+        """Return a template of which a campaign asks all but what it renders."""
+        made = StampedProject(self.folder / "scratch" / "template")
+        if not made.root.is_dir():
+            made.write("template/platform/pyproject.toml", "[project]\ndependencies = []\n")
+            made.write("CHANGELOG.md", "# Changelog\n")
+            made.git("init", "--quiet")
+            commit(made, "Begin")
+        made.git("tag", "--force", version)
+        return Template(made.root, version)
 
     def declare(self, rings: dict[str, Iterable[str]], more: dict[str, dict] | None = None, **settings: Any) -> None:
         """Write the files of the fleet, with a repository for each domain; ``settings`` are those of every ring."""
