@@ -11,6 +11,7 @@ Whoever calls `building-block` by its name, as poe does, finds a stand-in in ``t
 import atexit
 import gc
 import importlib
+import inspect
 import json
 import os
 import runpy
@@ -79,8 +80,7 @@ def server() -> str:
     def end() -> None:
         ours.close()
         process.wait()
-        os.unlink(place)
-        os.rmdir(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
     return place
@@ -150,7 +150,7 @@ def stand_in(tool: Path, instead: Path, python: Path = PYTHON, path: Sequence[Pa
 def tools() -> Path:
     """Return a folder of the shared environment's tools, in which `building-block` and `python` are forked."""
     folder = Path(tempfile.mkdtemp(prefix="tools-"))
-    atexit.register(shutil.rmtree, folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     forked = ("building-block", "python")
     for tool in PYTHON.parent.iterdir():
         if tool.name not in forked:
@@ -170,6 +170,7 @@ def serve(listening: int, living: int) -> None:
     for library in LIBRARIES:
         importlib.import_module(library)
     _describe()
+    inspect.stack()  # dbt asks for it in every process, and it looks at every module that it has not seen
     for loaded in ("building_block", "polars", "pyarrow", "duckdb"):
         assert loaded not in sys.modules, loaded
     gc.freeze()

@@ -280,7 +280,7 @@ def test_an_update_that_is_killed_at_any_moment_is_ended_by_the_next_one(templat
     def begun(project: StampedProject) -> subprocess.Popen:
         path = os.pathsep.join(map(str, (template.root, template.root / "template" / "platform")))
         return subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "upgrade", "update", str(project.root)],
+            [sys.executable, "-P", "-W", "ignore", "-m", "upgrade", "update", str(project.root)],
             env=os.environ | {"PYTHONPATH": path},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
