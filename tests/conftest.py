@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if is_worker or config.option.basetemp or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
         return
-    folder = Path(tempfile.mkdtemp(prefix="building-block-tests-", dir=MEMORY))
+    folder = Path(tempfile.mkdtemp(prefix="bb-", dir=MEMORY))  # short: a socket has no room in a longer one
     config.option.basetemp = str(folder / "tests")
     (folder / "tmp").mkdir()
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
