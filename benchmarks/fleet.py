@@ -1,7 +1,7 @@
 """What does it cost to bring a release to 10, 30 and 100 repositories, beside a loop of plain copier?
 
-Each repository is a bare one with a project of the last release and answers of its own; the working tree is the release
-that it is brought to. The loop does what one writes first: clone, ``copier update``, commit, push, one after another.
+Each repository is a bare one with a project of the last release but one and its own answers; the working tree is what
+it is brought to. The loop does what one writes first: clone, ``copier update``, commit, push, one after another.
 Ours is ``fleet apply`` with two repositories at a time: it renders both releases, restores drift, writes what is
 derived, verifies, pushes, and opens a pull request. Numbers of repositories may follow the command.
 """
@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(self, repositories: int) -> None:
         self.folder = scratch("fleet")
-        self.release = [*recorded(ROOT)][-1]
+        self.release = [*recorded(ROOT)][-2]  # the last may be the tree itself, but for what was fixed since
         self.template = self.folder / "template"
         git(self.folder, "clone", "--no-hardlinks", str(ROOT), str(self.template))
         for path in filter(None, git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")):
@@ -68,7 +68,7 @@ class Bench:
         self.units = [self._unit(number) for number in range(repositories)]
 
     def _unit(self, number: int) -> Path:
-        """Return a committed project, stamped from the last release."""
+        """Return a committed project, stamped from that release."""
         folder = self.folder / "units" / f"unit-{number:03}"
         answers = {
             "domain_name": f"Unit {number:03}",

@@ -149,6 +149,8 @@ def stand_in(tool: Path, instead: Path, python: Path = PYTHON, path: Sequence[Pa
 @cache
 def tools() -> Path:
     """Return a folder of the shared environment's tools, in which `building-block` and `python` are forked."""
+    if not can_run({}):
+        return PYTHON.parent
     folder = Path(tempfile.mkdtemp(prefix="tools-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     forked = ("building-block", "python")
