@@ -270,6 +270,8 @@ class LocalForge:
 
     def pulls(self, repository: str) -> list[Pull]:
         """Return all records, the newest first."""
+        if not _Records(self.path(repository)).folder.is_dir():  # then a look writes nothing, not even a lock
+            return []
         with self._records(repository) as records:
             return records.all()
 
