@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -287,10 +287,8 @@ def _fleet(context: typer.Context) -> Fleet:
     return Fleet.read(context.obj)
 
 
-@contextmanager
-def _campaign(fleet: Fleet, to: str, *, alone: bool = False) -> Iterator[Campaign]:
-    with campaign(fleet, at(fleet.place, fleet.folder), to, alone=alone) as one:
-        yield one
+def _campaign(fleet: Fleet, to: str, *, alone: bool = False) -> AbstractContextManager[Campaign]:
+    return campaign(fleet, at(fleet.place, fleet.folder), to, alone=alone)
 
 
 def _chosen(fleet: Fleet, ring: str, only: Iterable[str] | None) -> list[Domain]:

@@ -130,11 +130,6 @@ def _remembered(file: Path, of: list[str]) -> Facts | None:
         exceptions = tuple(Excepted(**one) for one in facts.pop("exceptions"))
         lists = {name: tuple(facts.pop(name)) for name in ("drift", "problems")}
         return Facts(Heads(**facts.pop("heads")), **facts, **lists, exceptions=exceptions)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ):  # never written, or by another version of the fleet
+    # Never written, or by another version of the fleet.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -16,12 +16,6 @@ def passed_on() -> dict[str, str]:
 def of_uv() -> dict[str, str]:
     """Return those of uv, which also finds out where packages come from and keeps them where a person's uv does."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (
-        passed_on()
-        | {name: value for name, value in os.environ.items() if _OF_UV.fullmatch(name)}
-        | {
-            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR")
-            or str(Path(base, "uv")),  # a unit may have named another folder
-            "UV_PYTHON_DOWNLOADS": "never",
-        }
-    )
+    cache = os.environ.get("UV_CACHE_DIR") or str(Path(base, "uv"))  # said, since a unit may have named another folder
+    own = {name: value for name, value in os.environ.items() if _OF_UV.fullmatch(name)}
+    return passed_on() | own | {"UV_CACHE_DIR": cache, "UV_PYTHON_DOWNLOADS": "never"}
