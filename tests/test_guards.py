@@ -423,6 +423,20 @@ def test_a_comment_or_a_baseline_says_that_something_is_no_secret(sales):
     assert sales.hook("secrets").returncode == 0
 
 
+@pytest.mark.parametrize("has_baseline", [False, True])
+def test_the_path_of_a_template_is_no_secret_and_a_password_in_its_address_is_one(sales, has_baseline):
+    recorded = sales.root / ".copier-answers.yml"
+    old = next(line for line in recorded.read_text().splitlines() if line.startswith("_src_path: "))
+    path = "/home/Zoe_Quinn/Work8/platform-5xKvBwGf/building-block"
+    if has_baseline:
+        scan = ("sh", "-c", ".venv/bin/detect-secrets scan --no-verify > settings/secrets.baseline")
+        assert sales.bare(*scan).returncode == 0
+    sales.replace(".copier-answers.yml", old, f"_src_path: {path}")
+    assert sales.hook("secrets").returncode == 0
+    sales.replace(".copier-answers.yml", path, "https://zoe:Work8-5xKvBwGf@git.example.org/building-block")
+    assert "Basic Auth Credentials" in sales.hook("secrets").stdout
+
+
 def test_a_baseline_follows_the_secrets_that_moved_in_one_go(sales):
     def write(first: str) -> None:
         for number in range(24):  # enough for pre-commit to start several processes, were it let
