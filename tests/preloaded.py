@@ -2,8 +2,9 @@
 
 This process imports the libraries and nothing of a project, and forks once for each command. The fork has arguments,
 folder, environment, standard streams and exit code of its own, and imports ``building_block`` from the project. It
-stays one thread, which alone survives a fork: what starts threads when it is imported, such as polars, is left to the
-command. The dbt that a command starts is forked likewise, from what the command was before it did anything.
+stays one thread, which alone survives a fork, but for those in which allocators tidy up: polars, which starts others
+when it is imported, is left to the command. The dbt that a command starts is forked likewise, from what the command was
+before it did anything.
 
 Whoever calls `building-block` by its name, as poe does, finds a stand-in in ``tools`` that asks for the fork.
 """
@@ -32,6 +33,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = (
     *("dagster", "dagster_dbt", "dbt.cli.main", "sqlalchemy.dialects.sqlite", "alembic.command", "rich.progress"),
+    *("dbt.adapters.duckdb", "pyarrow.compute", "pyarrow.dataset"),
     *("numpy", "open_data_contract_standard.model", "pydoc", "tomlkit", "typer"),
 )
 OF_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_")
@@ -169,24 +171,30 @@ def serve(listening: int, living: int) -> None:
     """Import the libraries, then fork for each request; in a fork, run the command."""
     atexit.register(_leave)  # the first to be registered is the last to be called
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    for library in LIBRARIES:
-        importlib.import_module(library)
-    _describe()
+    _import()
     inspect.stack()  # dbt asks for it in every process, and it looks at every module that it has not seen
-    for loaded in ("building_block", "polars", "pyarrow", "duckdb"):
+    for loaded in ("building_block", "polars"):
         assert loaded not in sys.modules, loaded
     gc.freeze()
+    gc.disable()  # a command ends before it would be worth it
     _fork_for_each(_accepted(socket.socket(fileno=listening), socket.socket(fileno=living)), _building_block)
 
 
-def _describe() -> None:
-    """Build the JSON schemas against which dbt holds what it reads: each process of its builds them anew."""
+def _import() -> None:
+    """Import the libraries, and do now what dbt does at the first use of a class, in each process of its builds."""
+    from dbt_common.dataclass_schema import dbtMashConfig
+
+    dbtMashConfig.lazy_compilation = False  # of what reads and writes the fields
+    for library in LIBRARIES:
+        importlib.import_module(library)
+
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from dbt.artifacts.resources import ModelConfig, TestConfig
     from dbt.contracts.graph.nodes import GenericTestNode, ModelNode
     from dbt.contracts.graph.unparsed import UnparsedModelUpdate
     from dbt.contracts.project import Configuration, PackageConfig, Project, ProjectFlags
 
-    read = (Configuration, PackageConfig, Project, ProjectFlags, UnparsedModelUpdate)
+    read = (Configuration, DuckDBCredentials, PackageConfig, Project, ProjectFlags, UnparsedModelUpdate)
     for described in (*read, ModelConfig, ModelNode, TestConfig, GenericTestNode):
         described.json_schema()
 
