@@ -38,6 +38,10 @@ LIBRARIES = (
 )
 OF_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_")
 """Beginnings of the variables that only a process of its own reads."""
+INVENTORY = "/building_block/inventory.py"
+"""What `poe impact` runs on either side of a change."""
+SEED = {"PYTHONHASHSEED": "0"}
+"""What it begins with there, so all do here."""
 PYTHON = Path(sys.executable)
 """The real one, whose folder has the real tools."""
 
@@ -77,7 +81,8 @@ def server() -> str:
     with theirs, listener:
         fds = [listener.fileno(), theirs.fileno()]
         command = [sys.executable, "-c", f"from tests.preloaded import serve; serve(*{fds})"]
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=fds, stdin=subprocess.DEVNULL)
+        environment = os.environ | SEED
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=fds, stdin=subprocess.DEVNULL)
 
     def end() -> None:
         ours.close()
@@ -110,26 +115,25 @@ It runs as ``python -IS`` does, without any package.
 """
 FORKED = """#!{real} -IS
 import os, sys
-own = any(
-    name.startswith({beginnings}) and name != "PYTHONPATH" and {surroundings}.get(name) != value
-    for name, value in os.environ.items()
-)
+said = {{name: value for name, value in os.environ.items() if name.startswith({beginnings})}}
+path = [one for one in said.pop("PYTHONPATH", "").split(os.pathsep) if one] + {path}
 arguments = [one for one in sys.argv[1:] if one != "-P"]
+safe = said.pop("PYTHONSAFEPATH", None) == "1" or arguments != sys.argv[1:]
+own = not said.items() <= {surroundings}.items()
 if {is_python}:
     if arguments[:2] == ["-c", "from building_block.cli import main; main()"]:
         del arguments[:2]
-    elif arguments[:2] != ["-m", "upgrade"]:
+    elif arguments[:2] != ["-m", "upgrade"] and not (safe and arguments and arguments[0].endswith({inventory!r})):
         own = True
 if own or arguments[:1] == ["start"]:
     os.execv({instead!r}, [{instead!r}, *sys.argv[1:]])
-path = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one] + {path}
-if {is_python} and "-P" not in sys.argv:
+if {is_python} and not safe:
     path.insert(0, os.getcwd())
 """
 
 
 def stand_in(tool: Path, instead: Path, python: Path = PYTHON, path: Sequence[Path] = ()) -> None:
-    """Write a `building-block`, or a `python` that runs it and the updater, which is forked.
+    """Write a `building-block`, or a `python` that runs it, the updater and an inventory, which is forked.
 
     ``path`` is where Python looks besides, after ``PYTHONPATH``, and ``python`` what the fork takes for its own.
     What cannot be forked ``instead`` does, which is the real tool.
@@ -138,7 +142,8 @@ def stand_in(tool: Path, instead: Path, python: Path = PYTHON, path: Sequence[Pa
     text = FORKED.format(
         real=PYTHON,
         beginnings=OF_THE_INTERPRETER,
-        surroundings={name: value for name, value in os.environ.items() if name.startswith(OF_THE_INTERPRETER)},
+        surroundings={n: value for n, value in os.environ.items() if n.startswith(OF_THE_INTERPRETER)} | SEED,
+        inventory=INVENTORY,
         is_python=tool.name == "python",
         instead=str(instead),
         path=[*map(str, path)],
@@ -288,7 +293,7 @@ def _awaited(child: int, ended: int) -> int:
 
 
 def _building_block() -> None:
-    """Run `building-block` with this process's arguments, or as `python` does what follows `-c` or `-m` among them."""
+    """Run `building-block` with this process's arguments, or as `python` does what they begin with."""
     _fork_dbt()
     if sys.argv[1:2] == ["-c"]:
         code = sys.argv.pop(2)
@@ -299,6 +304,9 @@ def _building_block() -> None:
         module = sys.argv.pop(2)
         del sys.argv[0]
         runpy.run_module(module, run_name="__main__", alter_sys=True)
+    elif sys.argv[1:2] and sys.argv[1].endswith(INVENTORY):
+        del sys.argv[0]
+        runpy.run_path(sys.argv[0], run_name="__main__")
     else:
         sys.argv[0] = str(PYTHON.with_name("building-block"))
         from building_block.cli import main
