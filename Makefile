@@ -1,5 +1,4 @@
 # `make demo` and `make test` work with pixi, with uv, or with nothing but python3: uv then goes into .tools/.
-export UV_COMPILE_BYTECODE := 1
 
 ifneq ($(shell command -v pixi),)
   TOOL := pixi

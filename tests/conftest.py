@@ -33,13 +33,15 @@ ROOM = 8 * 2**30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let children be ended, and have all that the tests write in memory, where there is room.
+    """Let children be ended and keep what they compile, and have all that the tests write in memory, if there is room.
 
     A shell ignores SIGINT for what runs in the background, Dagster then SIGTERM, too. And ext4 looks long for room
     for a new file where many were deleted in the last seconds: a fifth of a run's CPU seconds.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every process compiles the platform and the tests anew
+    sys.dont_write_bytecode = False
     is_worker = hasattr(config, "workerinput")
     if is_worker or config.option.basetemp or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
         return

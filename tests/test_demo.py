@@ -23,7 +23,7 @@ def test_the_demonstration_installs_builds_and_shows_its_tables(on_disk):
     result = subprocess.run(
         ["make", "demo", "LANDING=template/sample/retail"],
         cwd=clone,
-        env=environment | {"PATH": f"{on_disk}/bin:/usr/bin:/bin", "UV_COMPILE_BYTECODE": "0"},
+        env=environment | {"PATH": f"{on_disk}/bin:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,

@@ -178,7 +178,7 @@ def installed(rendered, uv, on_disk) -> InstalledProject:
     folder = on_disk / "Unit of Sales" / "data project"
     root = Path(shutil.copytree(rendered("minimal").root, folder))
     # Compiled is what is imported, which is a small part of what is installed.
-    succeeded(run(root, uv, "sync", "--quiet", UV_COMPILE_BYTECODE="0"))
+    succeeded(run(root, uv, "sync", "--quiet"))
     return InstalledProject(root, uv)
 
 
