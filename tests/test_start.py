@@ -66,11 +66,16 @@ def keys(address: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_the_location_loads_and_shows_layers_as_groups_and_a_new_source_and_model_after_a_reload(project, address):
+def test_the_location_shows_layers_as_groups_sensors_that_wait_and_a_new_source_and_model_after_a_reload(
+    project, address
+):
     (entry,) = ask(address, LOCATION)["workspaceOrError"]["locationEntries"]
     assert entry == {"name": "sales", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
     groups = {node["groupName"] for node in ask(address, GROUPS)["assetNodes"]}
     assert groups == {"raw", "staging", "intermediate", "marts", "published", "ml", "reporting"}
+    sensors = ask(address, SENSORS)["sensorsOrError"]["results"]
+    states = {sensor["name"]: sensor["sensorState"]["status"] for sensor in sensors}
+    assert states == {"bb_landing": "STOPPED", "bb_automation": "STOPPED"}
 
     project.write(
         "ingest/stores.yaml",
@@ -89,13 +94,6 @@ def test_a_mistake_is_told_before_anything_starts(project):
     assert result.returncode == 1
     assert result.stderr.startswith("BB103 ingest/invoices.yaml:5 source.kind: ")
     assert "Traceback" not in result.stdout + result.stderr
-
-
-@pytest.mark.slow
-def test_both_sensors_wait_to_be_switched_on(address):
-    sensors = ask(address, SENSORS)["sensorsOrError"]["results"]
-    states = {sensor["name"]: sensor["sensorState"]["status"] for sensor in sensors}
-    assert states == {"bb_landing": "STOPPED", "bb_automation": "STOPPED"}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ before it print: ``…`` stands for anything, on a line of its own for any lines
 that poe repeats before it runs it is left out. A text titled "It is refused" expects the commands to fail.
 
 Two things stand for others: the addresses in ``standing_for``, and `uv`, which runs a command in the shared environment
-instead of in one that it makes (tests/test_demo.py runs the real one).
+instead of in one that it makes (tests/test_install.py runs the real one).
 """
 
 import os
