@@ -119,10 +119,10 @@ def test_a_day_inside_the_history_without_figures_counts_as_nothing_sold(forecas
 
 def test_most_samples_that_the_script_could_have_drawn_are_forecast_better_than_by_the_baseline(forecast, tmp_path):
     won = []
-    for seed in range(20):
+    for seed in range(8):
         sample.write_sample(tmp_path / str(seed), seed)
         won.append(forecast.backtest(orders_in(tmp_path / str(seed))).beats_baseline)
-    assert sum(won) >= 15
+    assert sum(won) >= 6
 
 
 def test_a_forecast_of_the_past_does_not_look_at_what_came_later(forecast, real_history, monkeypatch):

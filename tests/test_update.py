@@ -1,4 +1,4 @@
-"""Plain `copier update` from every release to HEAD over a project that a unit has worked in."""
+"""Plain `copier update` to HEAD over a project that a unit has worked in; tests/test_matrix.py has every release."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ def put_under_contract(project: StampedProject, tools: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize("version", [FIRST, *list(RELEASES)[-2:]])
 def test_an_update_brings_the_platform_and_touches_nothing_of_the_unit(template, tools, tmp_path, version):
     project = stamp(template, version, tmp_path / "sales")
     work_in(project)
