@@ -1,5 +1,6 @@
 """Stamped projects for the tests: rendered for real, run in the one shared environment of this repository."""
 
+import gc
 import os
 import shutil
 import signal
@@ -11,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import copier
 import pytest
 import yaml
 from filelock import FileLock
 
 from tests import preloaded
 from tools.ownership import ROOT
+from upgrade.template import Copier
 
 REAL_DATA = ROOT.parent / "shared" / "data" / "online-retail"
 SCENARIOS = sorted(file.stem for file in (ROOT / "tests" / "answers").glob("*.yml"))
@@ -57,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in getattr(item, "fixturenames", ()):
             item.add_marker("real_data")
+
+
+def pytest_collection_finish() -> None:
+    """Have garbage looked for in what tests make, and not in the libraries that they have imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stampe
     def render(scenario: str) -> StampedProject:
         if scenario not in made:
             folder = tmp_path_factory.mktemp(scenario) / "project"
-            copier.run_copy(str(ROOT), folder, data=answers(scenario), defaults=True, vcs_ref="HEAD", quiet=True)
+            given = {"data": answers(scenario), "defaults": True, "vcs_ref": "HEAD", "quiet": True}
+            with Copier(str(ROOT), folder, **given) as copier:
+                copier.run_copy()
             made[scenario] = StampedProject(folder)
         return made[scenario]
 

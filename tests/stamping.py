@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import yaml
-from copier import run_copy
 
 from tests.conftest import StampedProject
 from tools.ownership import ROOT, classes_of
 from upgrade.aside import Home
 from upgrade.migrate import migrate
-from upgrade.template import Template
+from upgrade.template import Copier, Template
 from upgrade.update import Derived, bring, failures, land
 
 RELEASES = {
@@ -40,13 +39,14 @@ def clone_of_this_repository(folder: Path) -> StampedProject:
         check=True,
     )
     clone.git("rm", "-r", "--quiet", "--cached", ".")
-    for path in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / path).is_file():
-            (clone.root / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / path, clone.root / path)
-            clone.git("add", "--force", path)
+    present = [path for path in filter(None, listed.stdout.decode().split("\0")) if (ROOT / path).is_file()]
+    for path in present:
+        (clone.root / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, clone.root / path)
+    clone.git("add", "--force", *present)
     clone.git("commit", "--quiet", "--allow-empty", "--message", "The tree under test")
     clone.git("tag", NEXT)
+    clone.git("gc", "--quiet")  # for copier, which clones it for each project
     return clone
 
 
@@ -65,7 +65,8 @@ def answered(template: StampedProject, version: str, scenario: str) -> dict[str,
 
 
 def stamp_with(template: StampedProject, version: str, folder: Path, given: dict[str, str]) -> StampedProject:
-    run_copy(str(template.root), folder, data=given, vcs_ref=version, defaults=True, quiet=True)
+    with Copier(str(template.root), folder, data=given, vcs_ref=version, defaults=True, quiet=True) as copier:
+        copier.run_copy()
     project = StampedProject(folder)
     project.git("init", "--quiet")
     commit(project, "Stamp")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from building_block import generate
 
-from tests.conftest import StampedProject
+from tests.conftest import StampedProject, leave_days
 from tests.environment import give_environment
 from tests.stamping import FIRST, NEXT, RELEASES, commit, copier, files, platform, stamp, theirs, work_in
 from tests.test_tutorial import OF_FIRST_RELEASE, Reader
@@ -18,6 +18,7 @@ from tools.ownership import ROOT, classes_of
 
 def put_under_contract(project: StampedProject, tools: Path) -> None:
     """Do what the how-to says to who published before there were contracts."""
+    leave_days(project, 3)  # it ends in a build
     Reader(project.root, tools, {}).follow(OF_FIRST_RELEASE.read_text(encoding="utf-8"))
 
 
