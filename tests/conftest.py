@@ -1,6 +1,5 @@
 """Stamped projects for the tests: rendered for real, run in the one shared environment of this repository."""
 
-import gc
 import os
 import shutil
 import signal
@@ -58,12 +57,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_data" in getattr(item, "fixturenames", ()):
             item.add_marker("real_data")
-
-
-def pytest_collection_finish() -> None:
-    """Have garbage looked for in what tests make, and not in the libraries that they have imported."""
-    gc.collect()
-    gc.freeze()
 
 
 @dataclass(frozen=True)

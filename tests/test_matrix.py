@@ -47,7 +47,7 @@ def rendered_once(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stamped_once(template, tmp_path_factory):
-    """Stamp a release with the same answers once: by copier itself, as a unit does."""
+    """Stamp a release with the same answers once: as a unit does, by copier's copy."""
     made: dict[tuple, StampedProject] = {}
 
     def stamped(version: str, answers: Mapping[str, str]) -> StampedProject:

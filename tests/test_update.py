@@ -1,4 +1,4 @@
-"""Plain `copier update` to HEAD over a project that a unit has worked in; tests/test_matrix.py has every release."""
+"""Plain `copier update` to HEAD over a project that a unit has worked in; tests/test_scars.py has every release."""
 
 import re
 import shlex
